@@ -1,0 +1,87 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+
+	"gridmq/mqtt"
+)
+
+// A Login is what a CONNECT says about who is there.
+type Login struct {
+	Namespace string
+	Peer      Peer
+	Connect   *mqtt.Connect
+}
+
+// A Peer is where a connection came from.
+type Peer struct {
+	// Namespace is the tenant that the listener chose (SNI, Host, default).
+	Namespace string
+	// Transport is "tcp", "tls", "ws" or "wss"; Listener its name in the configuration.
+	Transport, Listener string
+	// TLS is nil on plain connections. Certificates in it are not verified.
+	TLS *tls.ConnectionState
+}
+
+// An Identity is who a client has been found to be.
+type Identity struct {
+	// Name is the client authentication name. Sessions belong to it.
+	Name string
+}
+
+// An Authenticator decides who a client is. The error is an *mqtt.Error whose
+// code goes into the CONNACK; any other error is told as ServerUnavailable.
+type Authenticator interface {
+	Authenticate(ctx context.Context, l Login) (*Identity, error)
+}
+
+// A Verdict answers "may it?". The zero value is yes.
+type Verdict struct {
+	Code   mqtt.Code // Success, or why not
+	Reason string    // for the client's reason string and our log
+}
+
+// An Authorizer decides what a client may do. It must be quick: it is asked
+// again whenever a connection publishes to another topic than before, or when
+// Revision has changed.
+type Authorizer interface {
+	Publish(id *Identity, topic string) Verdict
+	Subscribe(id *Identity, filter string) Verdict
+	// Revision changes when an answer may have become different.
+	Revision() uint64
+}
+
+// AllowAll lets everybody do everything. It is for the namespace dev.
+type AllowAll struct{}
+
+// Authenticate takes the user name, or the client identifier, for the name.
+func (AllowAll) Authenticate(_ context.Context, l Login) (*Identity, error) {
+	return &Identity{Name: l.Connect.Username}, nil
+}
+
+// Publish allows.
+func (AllowAll) Publish(*Identity, string) Verdict { return Verdict{} }
+
+// Subscribe allows.
+func (AllowAll) Subscribe(*Identity, string) Verdict { return Verdict{} }
+
+// Revision never changes.
+func (AllowAll) Revision() uint64 { return 0 }
+
+// DenyAll refuses everybody: a namespace without configured identities.
+type DenyAll struct{}
+
+// Authenticate refuses.
+func (DenyAll) Authenticate(context.Context, Login) (*Identity, error) {
+	return nil, &mqtt.Error{Op: "authenticate", Code: mqtt.NotAuthorized}
+}
+
+// Publish refuses.
+func (DenyAll) Publish(*Identity, string) Verdict { return Verdict{Code: mqtt.NotAuthorized} }
+
+// Subscribe refuses.
+func (DenyAll) Subscribe(*Identity, string) Verdict { return Verdict{Code: mqtt.NotAuthorized} }
+
+// Revision never changes.
+func (DenyAll) Revision() uint64 { return 0 }

@@ -1,0 +1,249 @@
+// Package broker is the crossroads: CONNECT, SUBSCRIBE and PUBLISH in their
+// order of steps, fan-out, retained messages, shared groups, wills and timers.
+//
+// A connection has one goroutine, its reader. It parses every packet in its
+// buffer, collects what they cause in the sessions concerned, and flushes once.
+// It never waits for the disk or for another client's socket.
+//
+// Locks, in the order in which they are taken: the order lock of a namespace's
+// queues, a group's, a mailbox's. The maps of a namespace have locks of their
+// own that are held for a look-up only. No I/O happens under any of them.
+//
+// Units: times are Unix milliseconds, sizes are bytes, limits as in Limits.
+// Errors: what a peer is told is decided here, as mqtt.Code.
+// Source: OASIS MQTT 5.0 section 4; design.md sections 3 to 6.
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gridmq/mqtt"
+	"gridmq/store"
+)
+
+// A Conn is what the broker needs of a connection; listener.Conn is one.
+type Conn interface {
+	Wait() error
+	Read(b []byte) (int, error)
+	Push(b []byte) (done bool, err error)
+	Drain(timeout time.Duration) error
+	Pending() int
+	SetReadDeadline(t time.Time) error
+	Close() error
+	RemoteAddr() net.Addr
+}
+
+// A Relay takes messages to other nodes: step 6 of a PUBLISH. Forward must not
+// block; with an error the message is not acknowledged.
+type Relay interface {
+	Forward(namespace string, m *mqtt.Message) error
+}
+
+// Options makes a Broker.
+type Options struct {
+	Store      store.Store
+	Namespaces []NamespaceConfig
+	// Relay is nil on a single node.
+	Relay Relay
+	// Logger receives the room's events. Default: none.
+	Logger *slog.Logger
+	// Registerer takes the metrics. nil is fine.
+	Registerer prometheus.Registerer
+	// Progress is told how recovery goes, when it takes long.
+	Progress func(namespace string, done, total int)
+}
+
+// A NamespaceConfig describes one tenant.
+type NamespaceConfig struct {
+	Name          string
+	Limits        Limits
+	Authenticator Authenticator
+	Authorizer    Authorizer
+}
+
+// A Broker serves the connections of all namespaces.
+type Broker struct {
+	store      store.Store
+	log        *slog.Logger
+	relay      Relay
+	metrics    *metrics
+	namespaces map[string]*namespace
+	deadlines  *deadlines
+	flushers   *flushers
+
+	stop     context.CancelFunc
+	stopping chan struct{}
+	tasks    sync.WaitGroup // the broker's own goroutines
+	serving  sync.WaitGroup // one for each connection and its temporary writers
+	closing  atomic.Bool
+	mu       sync.Mutex // guards conns, and closing against Serve
+	conns    map[*conn]struct{}
+	failed   chan struct{}
+	fail     sync.Once
+}
+
+// New recovers every namespace from the store and starts the broker's own
+// goroutines. It takes a second or two per million queued messages.
+func New(o Options) (*Broker, error) {
+	if o.Store == nil {
+		return nil, errors.New("broker: Options.Store is missing")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	b := &Broker{
+		store: o.Store, log: o.Logger, relay: o.Relay,
+		namespaces: make(map[string]*namespace), deadlines: newDeadlines(), flushers: newFlushers(),
+		stopping: make(chan struct{}), conns: make(map[*conn]struct{}), failed: make(chan struct{}),
+	}
+	b.metrics = newMetrics(o.Registerer, b)
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop = stop
+	for _, c := range o.Namespaces {
+		ns, err := b.openNamespace(c, o.Progress)
+		if err != nil {
+			stop()
+			return nil, fmt.Errorf("recover namespace %q: %w", c.Name, err)
+		}
+		b.namespaces[c.Name] = ns
+	}
+	for range runtime.GOMAXPROCS(0) {
+		b.tasks.Go(b.flushers.run)
+	}
+	b.tasks.Go(func() { b.deadlines.run(b.stopping) })
+	b.tasks.Go(func() { b.beat(ctx) })
+	for _, ns := range b.namespaces {
+		b.tasks.Go(func() { ns.queues.Run(ctx, ns) })
+		ns.resume()
+	}
+	return b, nil
+}
+
+// Failed is closed when the store has failed for good: nothing can be promised
+// any more and the process should end.
+func (b *Broker) Failed() <-chan struct{} { return b.failed }
+
+func (b *Broker) storeFailed(err error) {
+	b.fail.Do(func() {
+		b.log.Error("store failed", "err", err)
+		close(b.failed)
+	})
+}
+
+// SetLimits replaces the limits of a namespace. Connections keep what was
+// announced to them until they come back.
+func (b *Broker) SetLimits(namespace string, l Limits) error {
+	ns := b.namespaces[namespace]
+	if ns == nil {
+		return fmt.Errorf("set limits: no namespace %q", namespace)
+	}
+	ns.limits.Store(&l)
+	return nil
+}
+
+// Shutdown tells every client 0x8B in paced groups, so that they do not all
+// return at the same moment, waits until they are gone or ctx ends, and closes.
+func (b *Broker) Shutdown(ctx context.Context) error {
+	const group, pause = 500, 50 * time.Millisecond
+	conns := b.refuseFurther()
+	for i, c := range conns {
+		c.end(mqtt.ServerShuttingDown, causeShutdown)
+		if i%group == group-1 {
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+	}
+	gone := make(chan struct{})
+	go func() { b.serving.Wait(); close(gone) }()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+	}
+	return b.Close()
+}
+
+// refuseFurther makes Serve refuse new connections and returns those there are.
+func (b *Broker) refuseFurther() []*conn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closing.Store(true)
+	conns := make([]*conn, 0, len(b.conns))
+	for c := range b.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// Close ends every connection and the broker's goroutines, and makes what was
+// accepted durable. The store stays open.
+func (b *Broker) Close() error {
+	for _, c := range b.refuseFurther() {
+		_ = c.nc.Close()
+	}
+	b.serving.Wait()
+	b.mu.Lock()
+	select {
+	case <-b.stopping:
+		b.mu.Unlock()
+		return nil
+	default:
+		close(b.stopping)
+	}
+	b.mu.Unlock()
+	b.flushers.close()
+	b.stop()
+	b.tasks.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := b.store.Sync(ctx); err != nil && !errors.Is(err, store.ErrClosed) {
+		return fmt.Errorf("sync the store: %w", err)
+	}
+	return nil
+}
+
+// beatEvery is the time between two heartbeats, from which a restart knows
+// until when the clients were there.
+const beatEvery = 5 * time.Second
+
+func (b *Broker) beat(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			for _, ns := range b.namespaces {
+				ns.beat(time.Now().UnixMilli())
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// wait blocks until a ticket is durable: for CONNECT, which has nothing else to do.
+func (b *Broker) wait(t store.Ticket) error {
+	done := make(waiter, 1)
+	b.store.Notify(t, done)
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(30 * time.Second):
+		return errors.New("the store did not answer within 30 seconds")
+	}
+}
+
+type waiter chan error
+
+func (w waiter) Committed(_ store.Ticket, err error) { w <- err }

@@ -1,0 +1,528 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gridmq/mqtt"
+	"gridmq/session"
+	"gridmq/store"
+)
+
+// readSize is the read buffer of a connection that is busy; one that is quiet
+// has none. A larger packet gets a buffer of its own size.
+const readSize = 16 << 10
+
+var readBuffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, readSize)} }}
+
+// A cause says why a connection ended, for metrics and the log: a closed set.
+type cause string
+
+const (
+	causeClient    cause = "client_disconnect"
+	causeLost      cause = "connection_lost"
+	causeProtocol  cause = "protocol_error"
+	causeKeepAlive cause = "keep_alive"
+	causeTakenOver cause = "taken_over"
+	causeShutdown  cause = "shutdown"
+	causeTimeout   cause = "connect_timeout"
+	causeRefused   cause = "refused"
+	causeOverflow  cause = "queue_overflow"
+	causeEnded     cause = "administrative"
+)
+
+// A conn is one network connection. Its fields belong to its reader, except
+// where they say otherwise.
+type conn struct {
+	b      *Broker
+	ns     *namespace
+	nc     Conn
+	peer   Peer
+	log    *slog.Logger
+	limits *Limits
+	id     *Identity
+	x      *mailbox
+	v      mqtt.Version
+	v5     bool
+	rest   []byte // read together with CONNECT
+
+	problems bool // the client wants reason strings (section 3.1.2.11.7)
+	max      uint32
+	flushing bool // a goroutine writes; guarded by x.mu, like the next two
+	relief   chan struct{}
+	held     *deadline
+	active   atomic.Int64
+	keep     int64 // keep alive, ms, with its half on top; 0: none
+	alive    *deadline
+	expiry   uint32       // of the session, as the client set it last
+	ended    atomic.Bool  // end was called
+	why      atomic.Value // cause
+	goodbye  bool         // the client sent DISCONNECT without asking for its will
+
+	now     int64
+	in      mqtt.Publish
+	ack     mqtt.Ack
+	view    mqtt.Message
+	last    *route // of the topic before
+	allowed verdictCache
+	touched []*mailbox
+	groups  []*group
+	tickets []store.Ticket
+	pub     publication
+	acked   bool // the window has room again: shared groups may want it
+	read    readCounts
+}
+
+// Serve runs a connection until it is over. It owns nc.
+func (b *Broker) Serve(nc Conn, peer Peer) {
+	c := &conn{b: b, nc: nc, peer: peer, log: b.log}
+	c.why.Store(causeLost)
+	b.mu.Lock()
+	if b.closing.Load() {
+		b.mu.Unlock()
+		_ = nc.Close()
+		return
+	}
+	b.conns[c] = struct{}{}
+	b.serving.Add(1)
+	b.mu.Unlock()
+	defer b.serving.Done()
+	defer func() {
+		_ = nc.Close()
+		b.mu.Lock()
+		delete(b.conns, c)
+		b.mu.Unlock()
+	}()
+	if err := c.connect(); err != nil {
+		b.metrics.refused(err)
+		c.log.Debug("connect refused", "remote", nc.RemoteAddr(), "err", err)
+		return
+	}
+	err := c.readLoop()
+	c.leave(err)
+}
+
+// readLoop reads packets until the connection ends. The error says why; nil
+// is a DISCONNECT of the client.
+func (c *conn) readLoop() error {
+	buf := readBuffers.Get().(*buffer)
+	defer func() { readBuffers.Put(buf) }()
+	mem := buf.b
+	data := mem[:0] // read and not parsed yet, at the start of mem
+	for {
+		n, err := c.readSome(mem, len(data))
+		if n == 0 && err != nil {
+			return err
+		}
+		c.now = time.Now().UnixMilli()
+		c.active.Store(c.now)
+		c.read.bytes += uint64(n)
+		data = mem[:len(data)+n]
+		used, need, err := c.packets(data)
+		c.endBatch()
+		if err != nil {
+			return err
+		}
+		data, mem = keepRest(data, used, need, mem, buf.b)
+	}
+}
+
+// readSome reads behind what is there: first what came with CONNECT.
+func (c *conn) readSome(mem []byte, have int) (int, error) {
+	if n := copy(mem[have:], c.rest); n > 0 {
+		c.rest = c.rest[n:]
+		return n, nil
+	}
+	if have == 0 {
+		if err := c.nc.Wait(); err != nil {
+			return 0, err
+		}
+	}
+	return c.nc.Read(mem[have:])
+}
+
+// keepRest moves what was not parsed to the start of a buffer that has room
+// for the whole packet, and goes back to the usual buffer when it can.
+func keepRest(data []byte, used, need int, mem, usual []byte) (rest, buf []byte) {
+	left := data[used:]
+	switch {
+	case need > len(mem):
+		buf = make([]byte, need)
+	case len(mem) > len(usual) && need <= len(usual):
+		buf = usual
+	default:
+		buf = mem
+	}
+	return buf[:copy(buf, left)], buf
+}
+
+// errGone ends the loop of a connection that has lost its session.
+var errGone = errors.New("session belongs to another connection")
+
+// packets handles every whole packet in data. It returns how many bytes it
+// used and how many the next packet needs in all.
+func (c *conn) packets(data []byte) (used, need int, err error) {
+	for used < len(data) {
+		h, err := mqtt.ReadHeader(data[used:], c.max)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return used, 0, nil
+		}
+		if err != nil {
+			return used, 0, err
+		}
+		if h.Total() > len(data)-used {
+			return used, h.Total(), nil
+		}
+		body := data[used+h.Size : used+h.Total()]
+		used += h.Total()
+		if err := c.packet(h, body); err != nil {
+			return used, 0, err
+		}
+	}
+	return used, 0, nil
+}
+
+func (c *conn) packet(h mqtt.Header, body []byte) error {
+	switch h.Type {
+	case mqtt.PUBLISH:
+		return c.publish(h.Flags, body)
+	case mqtt.PUBACK, mqtt.PUBREC, mqtt.PUBCOMP:
+		return c.acknowledged(h.Type, body)
+	case mqtt.PUBREL:
+		return c.released(body)
+	case mqtt.PINGREQ:
+		if len(body) != 0 {
+			return protocolError("receive PINGREQ", mqtt.MalformedPacket, "it has a body")
+		}
+		return c.own(func(x *mailbox) { x.s.Write(pingresp) })
+	case mqtt.SUBSCRIBE:
+		return c.subscribe(body)
+	case mqtt.UNSUBSCRIBE:
+		return c.unsubscribe(body)
+	case mqtt.DISCONNECT:
+		return c.disconnected(body)
+	case mqtt.AUTH:
+		if c.v5 {
+			return c.authenticated(body)
+		}
+	}
+	return protocolError("receive "+h.Type.String(), mqtt.ProtocolError, "a client must not send it here")
+}
+
+var pingresp = mqtt.AppendPingresp(nil)
+
+func protocolError(op string, code mqtt.Code, why string) error {
+	return &mqtt.Error{Op: op, Code: code, Err: errors.New(why)}
+}
+
+// own runs f under the lock of the connection's session and marks it for the
+// flush at the end of the batch.
+func (c *conn) own(f func(x *mailbox)) error {
+	c.x.mu.Lock()
+	defer c.x.mu.Unlock()
+	if c.x.conn != c {
+		return errGone
+	}
+	f(c.x)
+	return nil
+}
+
+// acknowledged handles the client's PUBACK, PUBREC and PUBCOMP.
+func (c *conn) acknowledged(t mqtt.Type, body []byte) error {
+	if err := c.ack.Read(c.v, t, body); err != nil {
+		return err
+	}
+	x := c.x
+	x.mu.Lock()
+	if x.conn != c {
+		x.mu.Unlock()
+		return errGone
+	}
+	if seq := x.s.Ack(&c.ack); seq != 0 {
+		ticket, err := c.ns.queues.Received(x.id, seq)
+		if err != nil { // full: PUBREL comes with the client's next PUBREC
+			x.mu.Unlock()
+			return &mqtt.Error{Op: "store PUBREC", Code: mqtt.QuotaExceeded, Err: err}
+		}
+		x.s.Answer(mqtt.PUBREL, c.ack.PacketID, mqtt.Success, uint64(ticket))
+		c.notify(ticket)
+	}
+	x.mu.Unlock()
+	c.acked = true
+	if c.ack.Code.IsError() && c.limits.NegativeAckDisconnects {
+		return protocolError("receive "+t.String(), mqtt.ImplementationSpecificError, "negative acknowledgement")
+	}
+	return nil
+}
+
+// released handles PUBREL: the identifier is free once that is durable.
+func (c *conn) released(body []byte) error {
+	if err := c.ack.Read(c.v, mqtt.PUBREL, body); err != nil {
+		return err
+	}
+	x := c.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.conn != c {
+		return errGone
+	}
+	if !x.s.Release(c.ack.PacketID) {
+		x.s.Answer(mqtt.PUBCOMP, c.ack.PacketID, mqtt.PacketIdentifierNotFound, 0) // section 3.7.2.1
+		return nil
+	}
+	var ticket store.Ticket
+	if x.durable {
+		var err error
+		if ticket, err = c.ns.queues.Release(x.id, c.ack.PacketID); err != nil {
+			x.s.Claim(c.ack.PacketID, 0)
+			return &mqtt.Error{Op: "store PUBREL", Code: mqtt.QuotaExceeded, Err: err}
+		}
+		c.notify(ticket)
+	}
+	x.s.Answer(mqtt.PUBCOMP, c.ack.PacketID, mqtt.Success, uint64(ticket))
+	return nil
+}
+
+// notify remembers that the own mailbox waits for a ticket.
+func (c *conn) notify(t store.Ticket) {
+	if n := len(c.tickets); n == 0 || c.tickets[n-1] != t {
+		c.tickets = append(c.tickets, t)
+	}
+}
+
+// touch puts a mailbox on the list to flush, under its lock.
+func (c *conn) touch(x *mailbox) {
+	if !x.touched && x.conn != nil {
+		x.touched = true
+		c.touched = append(c.touched, x)
+	}
+}
+
+// endBatch flushes what the packets of one read have caused: the own
+// acknowledgements first, then the others.
+func (c *conn) endBatch() {
+	for _, t := range c.tickets {
+		c.b.store.Notify(t, c.x)
+	}
+	c.tickets = c.tickets[:0]
+	c.x.flush()
+	for i, x := range c.touched {
+		if i < inlineFlushes {
+			x.flush()
+		} else {
+			c.b.flushers.add(x)
+		}
+		c.touched[i] = nil
+	}
+	c.touched = c.touched[:0]
+	for i, g := range c.groups {
+		g.dispatch()
+		c.groups[i] = nil
+	}
+	c.groups = c.groups[:0]
+	if c.acked {
+		c.acked = false
+		c.ns.dispatchShared(c.x)
+	}
+	c.b.metrics.read(&c.read)
+	c.holdReading()
+}
+
+// holdReading stops reading while the client does not take its answers, or
+// while too many of them wait for the store. The bound is on answers to the
+// client itself, so nobody else waits because of it; the write time-out ends it.
+func (c *conn) holdReading() {
+	const owedBytes = 128 << 10
+	owedAnswers := max(int(c.limits.ReceiveMaximum), 1024)
+	x := c.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.conn == c && !c.ended.Load() &&
+		(c.flushing && x.s.Outgoing() > owedBytes || x.s.Answers() > owedAnswers) {
+		relief := make(chan struct{})
+		c.relief = relief
+		x.mu.Unlock()
+		<-relief
+		x.mu.Lock()
+	}
+}
+
+// relieve wakes the reader. x.mu is held.
+func (c *conn) relieve() {
+	if c.relief != nil {
+		close(c.relief)
+		c.relief = nil
+	}
+}
+
+// disconnected handles the client's DISCONNECT.
+func (c *conn) disconnected(body []byte) error {
+	d, err := mqtt.ReadDisconnect(c.v, body)
+	if err != nil {
+		return err
+	}
+	if d.Properties.Has(mqtt.PropSessionExpiryInterval) {
+		e := d.Properties.SessionExpiryInterval
+		if c.expiry == 0 && e != 0 { // section 3.14.2.2.2
+			return protocolError("receive DISCONNECT", mqtt.ProtocolError, "session expiry was 0 at CONNECT and must stay so")
+		}
+		c.expiry = c.ns.sessionExpiry(e)
+	}
+	c.goodbye = d.Code != mqtt.DisconnectWithWill // [MQTT-3.14.4-3]
+	c.why.Store(causeClient)
+	return io.EOF
+}
+
+// authenticated handles AUTH. Re-authentication belongs to the method that was
+// used at CONNECT; none that is configured here has it [MQTT-4.12.1-1].
+func (c *conn) authenticated(body []byte) error {
+	if _, err := mqtt.ReadAuth(c.v, body); err != nil {
+		return err
+	}
+	return protocolError("receive AUTH", mqtt.ProtocolError, "the connection did not begin with an authentication method")
+}
+
+// end closes a connection from outside, telling a v5 client why. It does not
+// wait: a goroutine with a time-out writes the DISCONNECT.
+func (c *conn) end(code mqtt.Code, why cause) {
+	if !c.ended.CompareAndSwap(false, true) {
+		return
+	}
+	c.why.Store(why)
+	c.b.serving.Go(func() {
+		c.farewell(code, "")
+		_ = c.nc.Close()
+	})
+}
+
+// farewell writes DISCONNECT after whatever is being written, within a short
+// time, and takes the connection's right to write for good.
+func (c *conn) farewell(code mqtt.Code, reason string) {
+	x := c.x
+	if x == nil {
+		return
+	}
+	const patience, step = 2 * time.Second, 5 * time.Millisecond
+	for waited := time.Duration(0); ; waited += step {
+		x.mu.Lock()
+		if !c.flushing {
+			c.flushing = true // for good: nobody writes after DISCONNECT [MQTT-3.14.4-1]
+			x.mu.Unlock()
+			break
+		}
+		x.mu.Unlock()
+		if waited >= patience {
+			return
+		}
+		time.Sleep(step)
+	}
+	if !c.v5 {
+		return
+	}
+	d := mqtt.Disconnect{Code: code}
+	if reason != "" && c.problems {
+		d.Properties.ReasonString = reason
+		d.Properties.Mark(mqtt.PropReasonString)
+	}
+	if done, err := c.nc.Push(d.Append(nil, c.v)); err == nil && !done {
+		_ = c.nc.Drain(patience)
+	}
+}
+
+// leave ends the connection's part of the session: err is why the read loop
+// ended.
+func (c *conn) leave(err error) {
+	var refusal *mqtt.Error
+	switch {
+	case c.ended.Load() || errors.Is(err, errGone):
+	case errors.As(err, &refusal):
+		c.why.Store(causeProtocol)
+		c.log.Debug("connection refused a packet", "err", err)
+		c.farewell(refusal.Code, reasonText(refusal))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.why.Store(causeKeepAlive)
+	}
+	_ = c.nc.Close()
+	c.b.deadlines.remove(c.alive)
+	why, _ := c.why.Load().(cause)
+	c.b.metrics.closed(string(why))
+	c.b.metrics.disconnected(c.peer.Transport, c.v)
+	c.log.Debug("connection ended", "why", string(why), "err", err)
+	c.ns.detach(c)
+}
+
+// reasonText is the reason string for a refusal: what it was about, not its
+// cause, which may name secrets.
+func reasonText(e *mqtt.Error) string {
+	if e.Err != nil {
+		return e.Op + ": " + e.Err.Error()
+	}
+	return e.Op
+}
+
+// watch arms the keep alive: 1.5 times the interval without a packet ends the
+// connection [MQTT-3.1.2-22].
+func (c *conn) watch(seconds uint16) {
+	if seconds == 0 {
+		return
+	}
+	c.keep = int64(seconds) * 1500
+	c.active.Store(time.Now().UnixMilli())
+	c.alive = c.b.deadlines.add(c.active.Load()+c.keep, func(now int64) int64 {
+		if due := c.active.Load() + c.keep; due > now {
+			return due
+		}
+		c.end(mqtt.KeepAliveTimeout, causeKeepAlive)
+		return 0
+	})
+}
+
+// hold arms the time after which acknowledgements are sent although a receiver
+// is overloaded. x.mu is held.
+func (c *conn) hold() {
+	at := c.now + c.limits.HoldAcknowledgements.Milliseconds()
+	if c.held != nil {
+		return
+	}
+	x := c.x
+	c.held = c.b.deadlines.add(at, func(int64) int64 {
+		x.mu.Lock()
+		if x.conn == c {
+			x.s.OpenGates()
+			c.held = nil
+		}
+		x.mu.Unlock()
+		c.b.flushers.add(x)
+		return 0
+	})
+}
+
+// verdictCache remembers the last answer of the authorizer.
+type verdictCache struct {
+	topic    string
+	revision uint64
+	valid    bool
+	verdict  Verdict
+}
+
+func (c *conn) mayPublish(name string) Verdict {
+	a := &c.allowed
+	rev := c.ns.authorizer.Revision()
+	if !a.valid || a.revision != rev || a.topic != name {
+		*a = verdictCache{topic: name, revision: rev, valid: true, verdict: c.ns.authorizer.Publish(c.id, name)}
+	}
+	return a.verdict
+}
+
+// context for calls that may wait during CONNECT.
+func (c *conn) connectContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), c.limits.ConnectTimeout)
+}
+
+var _ session.Gate = (*mailbox)(nil)

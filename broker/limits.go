@@ -1,0 +1,112 @@
+package broker
+
+import (
+	"time"
+
+	"gridmq/session"
+)
+
+// Limits is what one namespace allows. Zero is "no limit" unless a field says
+// otherwise. Start from StandardLimits or AzureLimits.
+type Limits struct {
+	// MaximumPacketSize in bytes, header included (section 3.1.2.11.4).
+	MaximumPacketSize uint32
+	// MaximumTopicBytes and MaximumTopicLevels bound topic names and filters.
+	MaximumTopicBytes  int
+	MaximumTopicLevels int
+	// MaximumPropertyBytes bounds response topic, content type and correlation data, each.
+	MaximumPropertyBytes int
+	// MaximumUserPropertyBytes bounds all names and values of one PUBLISH together.
+	MaximumUserPropertyBytes int
+	// MaximumQoS is the highest QoS for publishing and subscribing.
+	MaximumQoS byte
+	// TopicAliasIn is announced to clients, TopicAliasOut is used towards them at most.
+	TopicAliasIn, TopicAliasOut uint16
+	// ReceiveMaximum bounds unacknowledged inbound messages of a session.
+	ReceiveMaximum uint16
+	// SendMaximum and SendBytes bound unacknowledged outbound messages.
+	SendMaximum uint16
+	SendBytes   int
+
+	// KeepAliveMaximum in seconds; a client that asks for more, or for none, gets this.
+	KeepAliveMaximum uint16
+	// SessionExpiryMaximum in seconds; larger wishes are reduced. It is also the
+	// expiry of persistent 3.1.1 sessions.
+	SessionExpiryMaximum uint32
+	// WillDelayMaximum in seconds.
+	WillDelayMaximum uint32
+	// ClientIDBytes bounds client identifiers.
+	ClientIDBytes int
+	// Sessions bounds sessions, SessionsPerName those of one authentication name.
+	Sessions, SessionsPerName int
+
+	// Queue bounds what waits in one session, and says what gives way.
+	Queue session.Bounds
+	// HoldAcknowledgements is how long a publisher's acknowledgement waits while
+	// a receiver that is online is above half of its queue bounds.
+	HoldAcknowledgements time.Duration
+
+	// Subscriptions per session and namespace, filters per SUBSCRIBE packet.
+	Subscriptions, NamespaceSubscriptions, FiltersPerSubscribe int
+	// SharedV311 allows $share to 3.1.1 clients; else they are disconnected.
+	SharedV311 bool
+	// SharedPerSession and SharedGroups bound shared subscriptions of a session
+	// and groups of the namespace.
+	SharedPerSession, SharedGroups int
+
+	// RetainedBytes bounds one retained message, RetainedMessages and
+	// RetainedTotalBytes those of the namespace.
+	RetainedBytes, RetainedMessages int
+	RetainedTotalBytes              int64
+	// StoredBytes bounds the log of queued messages of the namespace, and
+	// StoredDropOldest says that the oldest give way instead of new ones being refused.
+	StoredBytes      int64
+	StoredDropOldest bool
+
+	// ExpiryZeroNever reads a Message Expiry Interval of 0 as "never".
+	ExpiryZeroNever bool
+	// NegativeAckDisconnects ends the connection of a client that answers with an error code.
+	NegativeAckDisconnects bool
+
+	// ConnectTimeout is the time from the connection to a whole CONNECT.
+	ConnectTimeout time.Duration
+	// ConnectBytes bounds the CONNECT packet.
+	ConnectBytes uint32
+	// WriteTimeout is how long a client may leave its socket full.
+	WriteTimeout time.Duration
+}
+
+const day = 24 * 60 * 60
+
+// StandardLimits is MQTT in full: design.md section 6.
+func StandardLimits() Limits {
+	return Limits{
+		MaximumPacketSize: 1 << 20, MaximumTopicBytes: 65535, MaximumTopicLevels: 128, MaximumQoS: 2,
+		TopicAliasIn: 64, TopicAliasOut: 64, ReceiveMaximum: 1024, SendMaximum: 1024,
+		SessionExpiryMaximum: 30 * day, ClientIDBytes: 65535,
+		Queue:                session.Bounds{Messages: 10_000, Bytes: 64 << 20, Policy: session.DropOldest},
+		HoldAcknowledgements: 10 * time.Second,
+		Subscriptions:        10_000, FiltersPerSubscribe: 1000, SharedV311: true,
+		RetainedBytes: 1 << 20, RetainedTotalBytes: 16 << 30,
+		ConnectTimeout: 10 * time.Second, ConnectBytes: 256 << 10, WriteTimeout: 30 * time.Second,
+	}
+}
+
+// AzureLimits are the documented limits of an Event Grid namespace with one
+// throughput unit: spec/limits-and-metrics.md.
+func AzureLimits() Limits {
+	return Limits{
+		MaximumPacketSize: 512 << 10, MaximumTopicBytes: 256, MaximumTopicLevels: 15, MaximumQoS: 1,
+		MaximumPropertyBytes: 256, MaximumUserPropertyBytes: 32 << 10,
+		TopicAliasIn: 10, ReceiveMaximum: 1000, SendMaximum: 100, SendBytes: 64 << 10,
+		KeepAliveMaximum: 1160, SessionExpiryMaximum: 3600, WillDelayMaximum: 300, ClientIDBytes: 128,
+		Sessions: 10_000, SessionsPerName: 1,
+		Queue:                session.Bounds{Messages: 100, Bytes: 1 << 20, Policy: session.Terminate},
+		HoldAcknowledgements: 10 * time.Second,
+		Subscriptions:        50, NamespaceSubscriptions: 1_000_000, FiltersPerSubscribe: 10,
+		SharedPerSession: 10, SharedGroups: 100,
+		RetainedBytes: 64 << 10, RetainedMessages: 10_000, RetainedTotalBytes: 640 << 20,
+		ExpiryZeroNever: true, NegativeAckDisconnects: true,
+		ConnectTimeout: 10 * time.Second, ConnectBytes: 512 << 10, WriteTimeout: 30 * time.Second,
+	}
+}

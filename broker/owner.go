@@ -1,0 +1,115 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"gridmq/mqtt"
+	"gridmq/session"
+	"gridmq/store"
+	"gridmq/store/queue"
+)
+
+// A namespace owns the queues of its sessions and groups: queue.Owner.
+
+func (ns *namespace) find(id queue.ID) (*mailbox, *group) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.byID[id], ns.byQueue[id]
+}
+
+// AppendState implements queue.Owner.
+func (ns *namespace) AppendState(b []byte, id queue.ID) ([]byte, bool) {
+	x, g := ns.find(id)
+	switch {
+	case x != nil:
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.ended {
+			return b, false
+		}
+		return x.s.AppendState(b), true
+	case g != nil:
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.q.AppendState(b), !g.ended
+	}
+	return b, false
+}
+
+// Holds implements queue.Owner.
+func (ns *namespace) Holds(id queue.ID, pos store.Position) bool {
+	x, g := ns.find(id)
+	switch {
+	case x != nil:
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.s.Holds(uint64(pos))
+	case g != nil:
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		_, ok := g.q.Find(uint64(pos))
+		return ok
+	}
+	return false
+}
+
+// Moved implements queue.Owner.
+func (ns *namespace) Moved(id queue.ID, from, to store.Position) {
+	x, g := ns.find(id)
+	switch {
+	case x != nil:
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.s.Move(uint64(from), uint64(to))
+	case g != nil:
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if seq, ok := g.q.Find(uint64(from)); ok {
+			g.q.At(seq).Pos = uint64(to)
+		}
+	}
+}
+
+// Dropped implements queue.Owner.
+func (ns *namespace) Dropped(id queue.ID, pos store.Position, why error) {
+	x, g := ns.find(id)
+	switch {
+	case x != nil:
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.s.Withdraw(uint64(pos))
+	case g != nil:
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if seq, ok := g.q.Find(uint64(pos)); ok {
+			g.finish(seq)
+		}
+		ns.b.metrics.drop(session.Withdrawn)
+	}
+	if !errors.Is(why, queue.ErrQuota) {
+		ns.b.log.Warn("message removed from the store", "namespace", ns.name, "queue", uint64(id), "err", why)
+	}
+}
+
+// errNotYet says that a message is not durable yet and so cannot be read.
+var errNotYet = errors.New("not durable yet")
+
+// loadMessage reads a message of the log.
+func (ns *namespace) loadMessage(pos store.Position) (*mqtt.Message, error) {
+	b, err := ns.queues.Load(pos)
+	if errors.Is(err, store.ErrNotFound) && ns.lastTicket() > ns.b.store.Durable() {
+		return nil, errNotYet
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := mqtt.ReadMessage(b)
+	if err != nil {
+		return nil, fmt.Errorf("record at %d: %w", pos, err)
+	}
+	return &m, nil
+}
+
+func nowMillis() int64 { return time.Now().UnixMilli() }

@@ -1,0 +1,405 @@
+package broker
+
+import (
+	"gridmq/mqtt"
+	"gridmq/session"
+	"gridmq/store"
+	"gridmq/store/queue"
+	"gridmq/topic"
+)
+
+// A publication is one message on its way through the steps of design.md
+// section 3. It is reused, so that a PUBLISH allocates nothing of its own.
+type publication struct {
+	ns      *namespace
+	m       *mqtt.Message
+	now     int64
+	c       *conn // the publisher's; nil for a will
+	gate    *mailbox
+	stored  []storedTarget
+	msg     queue.Message
+	record  []byte
+	retain  *retained
+	expired *retained // remove the retained message only if it is still this one
+	count   int       // receivers
+	spread  []*group
+	woken   []*mailbox // to flush, when there is no c
+}
+
+type storedTarget struct {
+	x        *mailbox
+	g        *group
+	d        *session.Delivery
+	qos      byte
+	retained bool // sent because of a subscription
+}
+
+// Flags of a queue.Target.
+const (
+	targetQoS    = 0x03
+	targetRetain = 0x04
+)
+
+// publish handles PUBLISH of a client.
+func (c *conn) publish(flags byte, body []byte) error {
+	in := &c.in
+	if err := in.Read(c.v, flags, body); err != nil {
+		return err
+	}
+	c.read.messages[in.QoS]++
+	if in.HasSubscriptionID { // [MQTT-3.3.4-6]
+		return protocolError("receive PUBLISH", mqtt.ProtocolError, "a client must not send a subscription identifier")
+	}
+	if in.QoS > c.limits.MaximumQoS { // [MQTT-3.2.2-11]
+		return protocolError("receive PUBLISH", mqtt.QoSNotSupported, "QoS is above the Maximum QoS")
+	}
+	x := c.x
+	again, ticket := false, uint64(0)
+	if in.QoS > 0 || in.HasAlias {
+		x.mu.Lock()
+		if x.conn != c {
+			x.mu.Unlock()
+			return errGone
+		}
+		if in.QoS > 0 {
+			var err error
+			if again, ticket, err = x.s.Admit(in.QoS, in.PacketID); err != nil {
+				x.mu.Unlock()
+				return err
+			}
+		}
+		if in.HasAlias {
+			name, err := x.s.ResolveAlias(in.Alias, string(in.Topic))
+			if err != nil {
+				x.mu.Unlock()
+				return err
+			}
+			in.Topic = append(in.Topic[:0:0], name...)
+		}
+		if again {
+			x.s.Answer(mqtt.PUBREC, in.PacketID, mqtt.Success, ticket)
+			x.mu.Unlock()
+			return nil
+		}
+		x.mu.Unlock()
+	}
+	r := c.last
+	if r == nil || r.topic != string(in.Topic) || r.gen != c.ns.index.Generation() {
+		r = c.ns.route(in.Topic)
+		c.last = r
+	}
+	if code, reason := c.judge(r.topic); code != mqtt.Success {
+		return c.refusePublish(code, reason)
+	}
+	c.view = mqtt.Message{
+		Topic: r.topic, QoS: in.QoS, Retain: in.Retain, Payload: in.Payload, Props: in.Forward(nil),
+		Origin: uint64(x.id), Published: c.now,
+	}
+	if in.HasExpiry && (in.Expiry > 0 || !c.limits.ExpiryZeroNever) {
+		c.view.Expires = c.now + int64(in.Expiry)*1000
+	}
+	p := &c.pub
+	p.start(c.ns, &c.view, c.now)
+	p.c = c
+	if in.QoS == 2 && x.durable {
+		p.msg.Claim = queue.Claim{Queue: x.id, PacketID: in.PacketID}
+	}
+	t, err := p.run(r)
+	if err != nil {
+		e := storeRefusal("publish", err).(*mqtt.Error)
+		return c.refusePublish(e.Code, reasonText(e))
+	}
+	return c.accept(t)
+}
+
+// judge asks what speaks against a PUBLISH: limits first, then permission.
+func (c *conn) judge(name string) (mqtt.Code, string) {
+	l, in := c.limits, &c.in
+	if l.MaximumTopicBytes > 0 && len(name) > l.MaximumTopicBytes {
+		return mqtt.TopicNameInvalid, "the topic is too long"
+	}
+	if l.MaximumTopicLevels > 0 && topic.Levels(name) > l.MaximumTopicLevels {
+		return mqtt.TopicNameInvalid, "the topic has too many levels"
+	}
+	if in.Retain && l.RetainedBytes > 0 && len(in.Payload) > l.RetainedBytes {
+		return mqtt.QuotaExceeded, "the message is too large to be retained"
+	}
+	if l.MaximumPropertyBytes > 0 && len(in.Props) > 0 {
+		if code, why := c.judgeProperties(); code != mqtt.Success {
+			return code, why
+		}
+	}
+	v := c.mayPublish(name)
+	if v.Code != mqtt.Success {
+		return v.Code, v.Reason
+	}
+	return mqtt.Success, ""
+}
+
+func (c *conn) judgeProperties() (mqtt.Code, string) {
+	p, err := c.in.Properties()
+	if err != nil {
+		return mqtt.MalformedPacket, "properties"
+	}
+	most := c.limits.MaximumPropertyBytes
+	if len(p.ResponseTopic) > most || len(p.ContentType) > most || len(p.CorrelationData) > most {
+		return mqtt.QuotaExceeded, "response topic, content type or correlation data is too long"
+	}
+	n := 0
+	for _, u := range p.UserProperties {
+		n += len(u.Name) + len(u.Value)
+	}
+	if most := c.limits.MaximumUserPropertyBytes; most > 0 && n > most {
+		return mqtt.QuotaExceeded, "user properties are too long"
+	}
+	return mqtt.Success, ""
+}
+
+// refusePublish tells the publisher: QoS 1 and 2 of version 5 by their
+// acknowledgement, everything else by the end of the connection.
+func (c *conn) refusePublish(code mqtt.Code, reason string) error {
+	c.b.metrics.publishRefused(code)
+	if !c.v5 || c.in.QoS == 0 {
+		if code == mqtt.QuotaExceeded && c.in.QoS == 0 { // a full store: QoS 0 may be lost
+			return nil
+		}
+		return protocolError("publish", code, reason)
+	}
+	t := mqtt.PUBACK
+	if c.in.QoS == 2 {
+		t = mqtt.PUBREC
+	}
+	return c.own(func(x *mailbox) { x.s.Answer(t, c.in.PacketID, code, 0) })
+}
+
+// accept queues the acknowledgement: due when everything that must survive is
+// durable, and held while a receiver is overloaded.
+func (c *conn) accept(t store.Ticket) error {
+	in, p := &c.in, &c.pub
+	if in.QoS == 0 {
+		return nil
+	}
+	ack, code := mqtt.PUBACK, mqtt.Success
+	if in.QoS == 2 {
+		ack = mqtt.PUBREC
+	}
+	if p.count == 0 && c.v5 {
+		code = mqtt.NoMatchingSubscribers
+	}
+	if t != 0 {
+		c.notify(t)
+	}
+	x := c.x
+	held := p.gate != nil && p.gate.await(x)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.conn != c {
+		return errGone
+	}
+	if in.QoS == 2 && t != 0 {
+		x.s.Claim(in.PacketID, uint64(t))
+	}
+	if held {
+		x.s.AnswerThrough(p.gate, ack, in.PacketID, code, uint64(t))
+		c.hold()
+		return nil
+	}
+	x.s.Answer(ack, in.PacketID, code, uint64(t))
+	return nil
+}
+
+// start makes p ready for a message.
+func (p *publication) start(ns *namespace, m *mqtt.Message, now int64) {
+	p.ns, p.m, p.now, p.c, p.gate, p.retain, p.expired, p.count = ns, m, now, nil, nil, nil, nil, 0
+	p.stored = p.stored[:0]
+	p.spread = p.spread[:0]
+	p.woken = p.woken[:0]
+	p.msg = queue.Message{Targets: p.msg.Targets[:0], Ops: p.msg.Ops[:0]}
+}
+
+// run takes the message through steps 2 to 6. The ticket is what an
+// acknowledgement must wait for. With an error nobody has got anything.
+func (p *publication) run(r *route) (store.Ticket, error) {
+	m := p.m
+	for i := range r.targets { // who must not miss it?
+		t := &r.targets[i]
+		if m.QoS == 0 || !t.x.durable {
+			continue
+		}
+		if d := t.deliveryFor(m.Origin); d != nil && d.QoS > 0 {
+			p.keepFor(t.x, nil, d)
+		}
+	}
+	for _, g := range r.groups {
+		if m.QoS > 0 && g.durable.Load() {
+			p.keepFor(nil, g, g.delivery)
+		}
+	}
+	if m.Retain {
+		if err := p.ns.retainedRoom(m.Topic, len(m.Topic)+len(m.Payload)+len(m.Props)); err != nil && len(m.Payload) > 0 {
+			return 0, err
+		}
+		p.setRetained()
+	}
+	var ticket store.Ticket
+	if len(p.stored) > 0 || len(p.msg.Ops) > 0 || p.msg.Claim.Queue != 0 {
+		var err error
+		if ticket, err = p.commit(); err != nil {
+			return 0, err
+		}
+	}
+	for i := range r.targets {
+		t := &r.targets[i]
+		if d := t.deliveryFor(m.Origin); d != nil && (m.QoS == 0 || d.QoS == 0 || !t.x.durable) {
+			p.deliver(t.x, d)
+		}
+	}
+	for _, g := range r.groups {
+		if m.QoS == 0 || !g.durable.Load() {
+			p.share(g)
+		}
+	}
+	if p.ns.b.relay != nil {
+		if err := p.ns.b.relay.Forward(p.ns.name, m); err != nil {
+			return 0, err
+		}
+	}
+	return ticket, nil
+}
+
+// keepFor adds a queue that must have the message in the store.
+func (p *publication) keepFor(x *mailbox, g *group, d *session.Delivery) {
+	t := storedTarget{x: x, g: g, d: d, qos: min(p.m.QoS, d.QoS)}
+	q := queue.Target{Flags: t.qos, Slots: d.Slots}
+	if p.m.Retain && d.RetainAsPublished {
+		q.Flags |= targetRetain
+	}
+	if x != nil {
+		q.Queue = x.id
+	} else {
+		q.Queue = g.id
+	}
+	p.stored = append(p.stored, t)
+	p.msg.Targets = append(p.msg.Targets, q)
+}
+
+// commit hands the message to the log: Enqueue runs under the order lock, so
+// every queue sees its messages in log order.
+func (p *publication) commit() (store.Ticket, error) {
+	if len(p.stored) > 0 {
+		p.record = mqtt.AppendMessage(p.record[:0], p.m)
+		p.msg.Record = p.record
+	}
+	ticket, err := p.ns.queues.Publish(&p.msg, p)
+	if err == nil {
+		p.ns.noteTicket(ticket)
+	}
+	return ticket, err
+}
+
+// Enqueue implements queue.Enqueuer.
+func (p *publication) Enqueue(pos store.Position, ticket store.Ticket) {
+	for i := range p.stored {
+		t := &p.stored[i]
+		p.count++
+		place := session.Place{Pos: uint64(pos), Ticket: uint64(ticket), Retained: t.retained}
+		if t.g != nil {
+			t.g.push(p.m, place)
+			p.spread = append(p.spread, t.g)
+			continue
+		}
+		p.hand(t.x, t.d, place)
+	}
+	if p.retain != nil && p.stillExpired() {
+		p.ns.retained.set(p.ns, p.m.Topic, p.retain, ticket)
+	}
+	p.dispatch()
+}
+
+// stillExpired says whether a removal because of expiry concerns the message
+// that is there now. The document of a newer one is written after the removal.
+func (p *publication) stillExpired() bool {
+	if p.expired == nil {
+		return true
+	}
+	now, ok := p.ns.retained.names.Get(p.m.Topic)
+	return ok && now == p.expired
+}
+
+// hand gives a message of QoS 1 or 2 to a session.
+func (p *publication) hand(x *mailbox, d *session.Delivery, place session.Place) {
+	x.mu.Lock()
+	x.deliver(p.m, d, place, p.now)
+	online := x.conn != nil
+	if online {
+		p.toFlush(x)
+	}
+	x.mu.Unlock()
+	if x.above.Load() && p.gate == nil {
+		p.gate = x
+	}
+	if online && place.Ticket != 0 && min(p.m.QoS, d.QoS) == 2 {
+		p.ns.b.store.Notify(store.Ticket(place.Ticket), x)
+	}
+}
+
+// deliver gives the message to a session that does not need it stored.
+func (p *publication) deliver(x *mailbox, d *session.Delivery) {
+	p.count++
+	if min(p.m.QoS, d.QoS) > 0 {
+		p.hand(x, d, session.Place{})
+		return
+	}
+	x.mu.Lock()
+	x.s.DeliverZero(p.m, d, false, p.now)
+	p.toFlush(x)
+	x.mu.Unlock()
+}
+
+// share gives the message to one member of a group that is not stored.
+func (p *publication) share(g *group) {
+	p.count++
+	if p.m.QoS == 0 {
+		if x := g.deliverZero(p.m, p.now); x != nil {
+			x.mu.Lock()
+			p.toFlush(x)
+			x.mu.Unlock()
+		}
+		return
+	}
+	g.push(p.m, session.Place{})
+	p.spread = append(p.spread, g)
+	p.dispatch()
+}
+
+// dispatch remembers the groups that have something to hand out.
+func (p *publication) dispatch() {
+	if p.c != nil {
+		p.c.groups = append(p.c.groups, p.spread...)
+		p.spread = p.spread[:0]
+	}
+}
+
+// toFlush remembers a mailbox to flush, under its lock.
+func (p *publication) toFlush(x *mailbox) {
+	if p.c != nil {
+		p.c.touch(x)
+	} else if x.conn != nil {
+		p.woken = append(p.woken, x)
+	}
+}
+
+// publishDetached publishes a message that no connection waits for: a will.
+func (ns *namespace) publishDetached(m *mqtt.Message, ops []store.Op) error {
+	var p publication
+	p.start(ns, m, m.Published)
+	p.msg.Ops = append(p.msg.Ops, ops...)
+	_, err := p.run(ns.route([]byte(m.Topic)))
+	for _, x := range p.woken {
+		ns.b.flushers.add(x)
+	}
+	for _, g := range p.spread {
+		g.dispatch()
+	}
+	return err
+}

@@ -1,0 +1,313 @@
+package broker
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"time"
+
+	"gridmq/mqtt"
+	"gridmq/session"
+	"gridmq/store"
+	"gridmq/store/queue"
+	"gridmq/topic"
+)
+
+// openNamespace recovers a namespace: documents first, then the queues.
+func (b *Broker) openNamespace(c NamespaceConfig, progress func(string, int, int)) (*namespace, error) {
+	ns := &namespace{
+		b: b, name: c.Name, keys: newKeys(c.Name), authenticator: c.Authenticator, authorizer: c.Authorizer,
+		log:      store.LogID{Namespace: c.Name},
+		sessions: make(map[string]*mailbox), byID: make(map[queue.ID]*mailbox), perName: make(map[string]int),
+		shared: make(map[string]*group), byQueue: make(map[queue.ID]*group),
+		routes: routeCache{seed: maphash.MakeSeed()},
+	}
+	if ns.authenticator == nil {
+		ns.authenticator = DenyAll{}
+	}
+	if ns.authorizer == nil {
+		ns.authorizer = DenyAll{}
+	}
+	l := c.Limits
+	ns.limits.Store(&l)
+	if err := ns.loadDocuments(); err != nil {
+		return nil, err
+	}
+	o := queue.Options{QuotaBytes: l.StoredBytes, Logger: b.log.With("namespace", c.Name)}
+	if l.StoredDropOldest {
+		o.Quota = queue.DropOldest
+	}
+	if progress != nil {
+		o.Progress = func(done, total uint64) { progress(c.Name, int(done), int(total)) }
+	}
+	var err error
+	if ns.queues, err = queue.Open(b.store, ns.log, o, (*recovery)(ns)); err != nil {
+		return nil, err
+	}
+	return ns, nil
+}
+
+func (ns *namespace) loadDocuments() error {
+	if d, err := ns.b.store.Get(ns.keys.ids()); err == nil && len(d.Value) == 8 {
+		ns.idsUpTo = queue.ID(binary.BigEndian.Uint64(d.Value))
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("read session numbers: %w", err)
+	}
+	ns.nextID = max(1, ns.idsUpTo) // numbers reserved and not used are given up
+	for _, load := range []struct {
+		what   string
+		prefix []byte
+		one    func(key, value []byte) error
+	}{
+		{"sessions", ns.keys.sessions(), ns.loadSession},
+		{"groups", ns.keys.groups(), ns.loadGroup},
+		{"subscriptions", ns.keys.subscriptions(), ns.loadSubscription},
+		{"retained messages", ns.keys.retained(), ns.loadRetainedDoc},
+	} {
+		err := ns.b.store.List(load.prefix, nil, func(d store.Document) bool {
+			if err := load.one(d.Key[len(load.prefix):], d.Value); err != nil {
+				ns.b.log.Error("document not understood", "namespace", ns.name, "what", load.what, "err", err)
+			}
+			return true
+		})
+		if errors.Is(err, store.ErrDamaged) {
+			ns.b.log.Error("documents damaged and set aside", "namespace", ns.name, "what", load.what, "err", err)
+		} else if err != nil {
+			return fmt.Errorf("read %s: %w", load.what, err)
+		}
+	}
+	return nil
+}
+
+func idOf(key []byte) (queue.ID, error) {
+	if len(key) < 8 {
+		return 0, fmt.Errorf("key of %d bytes", len(key))
+	}
+	return queue.ID(binary.BigEndian.Uint64(key)), nil
+}
+
+func (ns *namespace) loadSession(key, value []byte) error {
+	id, err := idOf(key)
+	if err != nil {
+		return err
+	}
+	var doc sessionDoc
+	if err := json.Unmarshal(value, &doc); err != nil {
+		return err
+	}
+	x := ns.newMailbox(id, doc.ClientID, doc.Owner, uint64(id)&volatileIDs == 0)
+	x.doc, x.stored = doc, true
+	if old := ns.sessions[x.clientID]; old != nil {
+		if old.id > id {
+			old, x = x, old // keep the newer; the other was about to be removed
+		}
+		delete(ns.byID, old.id)
+		ns.perName[old.owner]--
+	}
+	ns.adopt(x)
+	return nil
+}
+
+func (ns *namespace) loadGroup(key, value []byte) error {
+	var doc groupDoc
+	if err := json.Unmarshal(value, &doc); err != nil {
+		return err
+	}
+	name, filter, shared, err := topic.ParseShare("$share/" + string(key))
+	if err != nil || !shared {
+		return fmt.Errorf("shared group %q", key)
+	}
+	g := ns.newGroup(name+"/"+filter, filter)
+	g.id = doc.Queue
+	g.durable.Store(true)
+	ns.byQueue[g.id] = g
+	return nil
+}
+
+func (ns *namespace) loadSubscription(key, value []byte) error {
+	id, err := idOf(key)
+	if err != nil {
+		return err
+	}
+	x := ns.byID[id]
+	if x == nil || len(key) != 12 {
+		return nil // of a session that is gone
+	}
+	var doc subscriptionDoc
+	if err := json.Unmarshal(value, &doc); err != nil {
+		return err
+	}
+	name, filter, shared, err := topic.ParseShare(doc.Filter)
+	if err != nil {
+		return err
+	}
+	sub := &subscription{
+		x: x, filter: filter, full: doc.Filter, id: doc.ID, qos: doc.QoS,
+		noLocal: doc.NoLocal, asPub: doc.RetainAsPublished, slot: binary.BigEndian.Uint32(key[8:]),
+	}
+	if shared {
+		if sub.g = ns.shared[name+"/"+filter]; sub.g == nil {
+			sub.g = ns.newGroup(name+"/"+filter, filter)
+		}
+		sub.g.joining++
+		sub.g.join(sub)
+		x.spread++
+	} else {
+		ns.index.Add(filter, sub)
+	}
+	sub.newDelivery()
+	if x.subs == nil {
+		x.subs = make(map[string]*subscription)
+		x.slots = make(map[uint32]*subscription)
+	}
+	x.subs[sub.full], x.slots[sub.slot] = sub, sub
+	x.slot = max(x.slot, sub.slot+1)
+	return nil
+}
+
+func (ns *namespace) loadRetainedDoc(key, value []byte) error {
+	m, err := mqtt.ReadMessage(value)
+	if err != nil {
+		return err
+	}
+	e := &retained{topic: string(key), size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: m.Expires}
+	if ns.retained.cached+e.size <= retainedCache {
+		e.msg.Store(m.Own())
+		ns.retained.cached += e.size
+		ns.retained.order = append(ns.retained.order, e)
+	}
+	ns.retained.names.Put(e.topic, e)
+	ns.retained.bytes.Add(e.size)
+	e.arm(ns)
+	return nil
+}
+
+// resume starts what goes on after a restart: every client counts as gone
+// since the last heartbeat; wills and expiries follow, paced.
+func (ns *namespace) resume() {
+	now := time.Now().UnixMilli()
+	alive := now
+	if d, err := ns.b.store.Get(ns.keys.beat()); err == nil && len(d.Value) == 8 {
+		alive = min(now, int64(binary.BigEndian.Uint64(d.Value)))
+	}
+	ns.mu.Lock()
+	all := make([]*mailbox, 0, len(ns.sessions))
+	for _, x := range ns.sessions {
+		all = append(all, x)
+	}
+	ns.mu.Unlock()
+	wills := 0
+	for _, x := range all {
+		x.mu.Lock()
+		if x.doc.Online {
+			x.doc.Online, x.doc.Closed = false, alive
+		}
+		will, err := x.doc.will()
+		ends := session.EndsAt(x.doc.Closed, x.doc.Expiry)
+		if !x.durable {
+			ends = x.doc.Closed
+		}
+		x.mu.Unlock()
+		if err != nil {
+			ns.b.log.Error("will not understood", "namespace", ns.name, "client", x.clientID, "err", err)
+		}
+		due := int64(0)
+		if will != nil {
+			due = max(will.DueAt(x.doc.Closed, ends), now+1) + pace(wills)
+			wills++
+		}
+		if ends != 0 {
+			ends = max(ends, due) // its will goes first
+		}
+		ns.sleep(x, will, due, ends)
+	}
+	for _, g := range ns.shared {
+		if len(g.members) == 0 {
+			ns.abandon(g)
+		}
+	}
+}
+
+// recovery is a namespace while queue.Open restores it.
+type recovery namespace
+
+// Restore implements queue.Recovery.
+func (r *recovery) Restore(id queue.ID, state []byte) (bool, error) {
+	if x := r.byID[id]; x != nil {
+		return true, x.s.RestoreState(state, x.deliveryOf)
+	}
+	if g := r.byQueue[id]; g != nil {
+		return true, g.q.RestoreState(state, func([]uint32) *session.Delivery { return nil })
+	}
+	return false, nil
+}
+
+// Known implements queue.Recovery.
+func (r *recovery) Known(id queue.ID) bool { return r.byID[id] != nil || r.byQueue[id] != nil }
+
+// Message implements queue.Recovery.
+func (r *recovery) Message(id queue.ID, pos store.Position, flags uint8, slots []uint32) {
+	if x := r.byID[id]; x != nil {
+		x.s.Restore(x.deliveryOf(slots), uint64(pos), flags&targetQoS, flags&targetRetain != 0, 0)
+	} else if g := r.byQueue[id]; g != nil {
+		g.q.Push(session.Item{Pos: uint64(pos), QoS: flags & targetQoS, Retain: flags&targetRetain != 0})
+	}
+}
+
+// Done implements queue.Recovery.
+func (r *recovery) Done(id queue.ID, seq uint64) {
+	if x := r.byID[id]; x != nil {
+		x.s.Finished(seq)
+	} else if g := r.byQueue[id]; g != nil {
+		g.q.Finish(seq)
+	}
+}
+
+// Received implements queue.Recovery.
+func (r *recovery) Received(id queue.ID, seq uint64) {
+	if x := r.byID[id]; x != nil {
+		x.s.Received(seq)
+	}
+}
+
+// Claim implements queue.Recovery.
+func (r *recovery) Claim(id queue.ID, packetID uint16) {
+	if x := r.byID[id]; x != nil {
+		x.s.Claim(packetID, 0)
+	}
+}
+
+// Release implements queue.Recovery.
+func (r *recovery) Release(id queue.ID, packetID uint16) {
+	if x := r.byID[id]; x != nil {
+		x.s.Unclaim(packetID)
+	}
+}
+
+// Moved implements queue.Recovery.
+func (r *recovery) Moved(id queue.ID, from, to store.Position) { (*namespace)(r).Moved(id, from, to) }
+
+// Positions implements queue.Recovery.
+func (r *recovery) Positions(id queue.ID, visit func(store.Position)) {
+	if x := r.byID[id]; x != nil {
+		x.s.Positions(func(pos uint64) { visit(store.Position(pos)) })
+	} else if g := r.byQueue[id]; g != nil {
+		for _, pos := range g.positions() {
+			visit(pos)
+		}
+	}
+}
+
+// All implements queue.Recovery.
+func (r *recovery) All(visit func(queue.ID)) {
+	for id, x := range r.byID {
+		if x.durable {
+			visit(id)
+		}
+	}
+	for id := range r.byQueue {
+		visit(id)
+	}
+}

@@ -1,0 +1,270 @@
+package broker
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gridmq/mqtt"
+	"gridmq/session"
+	"gridmq/store"
+	"gridmq/topic"
+)
+
+// retainedMessages is the index of retained messages. Payloads lie in the
+// store; those of the newest stay in memory within a bound.
+type retainedMessages struct {
+	names topic.Names[*retained]
+	bytes atomic.Int64 // of all
+
+	mu     sync.Mutex // guards the cache
+	cached int64
+	order  []*retained // in the cache, oldest first
+}
+
+// retainedCache is how many bytes of retained messages a namespace keeps in memory.
+const retainedCache = 128 << 20
+
+// A retained message. msg is nil when it must be read from the store.
+type retained struct {
+	topic   string
+	size    int64
+	expires int64
+	ticket  store.Ticket
+	msg     atomic.Pointer[mqtt.Message]
+	timer   *deadline
+}
+
+var errRetainedFull = errors.New("the namespace has its maximum of retained messages")
+
+// setRetained prepares step 4: the change of the document, which is in the
+// same commit as the message; an empty payload removes it [MQTT-3.3.1-6].
+func (p *publication) setRetained() {
+	m := p.m
+	key := p.ns.keys.topic(m.Topic)
+	if len(m.Payload) == 0 {
+		p.retain = &retained{topic: m.Topic}
+		p.msg.Ops = append(p.msg.Ops, store.Op{Key: key, Delete: true})
+		return
+	}
+	own := m.Own()
+	p.retain = &retained{topic: m.Topic, size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: m.Expires}
+	p.retain.msg.Store(own)
+	p.msg.Ops = append(p.msg.Ops, store.Op{Key: key, Value: mqtt.AppendMessage(nil, own)})
+}
+
+// retainedRoom says whether another retained message of a size is allowed.
+func (ns *namespace) retainedRoom(name string, size int) error {
+	l := ns.limits.Load()
+	old, had := ns.retained.names.Get(name)
+	if l.RetainedMessages > 0 && !had && ns.retained.names.Len() >= l.RetainedMessages {
+		return errRetainedFull
+	}
+	bytes := ns.retained.bytes.Load() + int64(size)
+	if had {
+		bytes -= old.size
+	}
+	if l.RetainedTotalBytes > 0 && bytes > l.RetainedTotalBytes {
+		return errRetainedFull
+	}
+	return nil
+}
+
+// set puts a retained message into the index, or takes one out. It is called
+// under the order lock, so that memory and store agree on which is the last.
+func (r *retainedMessages) set(ns *namespace, name string, e *retained, t store.Ticket) {
+	e.ticket = t
+	var old *retained
+	var had bool
+	if e.msg.Load() == nil {
+		old, had = r.names.Delete(name)
+	} else {
+		old, had = r.names.Put(name, e)
+		r.bytes.Add(e.size)
+		r.keep(ns, e)
+		e.arm(ns)
+	}
+	if had {
+		r.bytes.Add(-old.size)
+		ns.b.deadlines.remove(old.timer)
+		old.forget(r)
+	}
+}
+
+// keep puts a message into the cache, at the cost of the oldest that are durable.
+func (r *retainedMessages) keep(ns *namespace, e *retained) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cached += e.size
+	r.order = append(r.order, e)
+	durable := ns.b.store.Durable()
+	for r.cached > retainedCache && len(r.order) > 1 && r.order[0].ticket <= durable {
+		if r.order[0].msg.Swap(nil) != nil {
+			r.cached -= r.order[0].size
+		}
+		r.order = r.order[1:]
+	}
+	if len(r.order) > 64 && len(r.order) > 4*r.names.Len() { // replaced ones pile up
+		r.order = compact(r.order)
+	}
+}
+
+func compact(order []*retained) []*retained {
+	kept := make([]*retained, 0, len(order)/2)
+	for _, e := range order {
+		if e.msg.Load() != nil {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// forget drops a replaced message from the cache. Whoever is sending it has
+// its own pointer.
+func (e *retained) forget(r *retainedMessages) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.msg.Swap(nil) != nil {
+		r.cached -= e.size
+	}
+}
+
+// arm makes an expiry interval remove the message (section 3.3.2.3.3).
+func (e *retained) arm(ns *namespace) {
+	if e.expires == 0 {
+		return
+	}
+	e.timer = ns.b.deadlines.add(e.expires, func(int64) int64 {
+		ns.expireRetained(e)
+		return 0
+	})
+}
+
+func (ns *namespace) expireRetained(e *retained) {
+	if now, ok := ns.retained.names.Get(e.topic); !ok || now != e {
+		return
+	}
+	p := publication{}
+	p.start(ns, &mqtt.Message{Topic: e.topic, Retain: true}, time.Now().UnixMilli())
+	p.setRetained()
+	p.expired = e
+	if _, err := p.commit(); err == nil {
+		ns.b.metrics.drop(session.Expired)
+	}
+}
+
+// loadRetained returns the message, from the store if need be; nil when it is
+// gone meanwhile.
+func (ns *namespace) loadRetained(e *retained) *mqtt.Message {
+	if m := e.msg.Load(); m != nil {
+		return m
+	}
+	if now, ok := ns.retained.names.Get(e.topic); !ok || now != e {
+		return nil
+	}
+	d, err := ns.b.store.Get(ns.keys.topic(e.topic))
+	if err != nil {
+		ns.b.log.Warn("retained message not read", "namespace", ns.name, "err", err)
+		return nil
+	}
+	m, err := mqtt.ReadMessage(d.Value)
+	if err != nil {
+		ns.b.log.Warn("retained message damaged", "namespace", ns.name, "err", err)
+		return nil
+	}
+	return &m
+}
+
+// A replay is the sending of retained messages for a new subscription: a
+// cursor, pulled as the client takes them.
+type replay struct {
+	sub   *subscription
+	after string
+}
+
+// replayChunk is how many retained messages are looked up at a time.
+const replayChunk = 128
+
+// replay starts sending the retained messages for a subscription, again if it
+// was already at it.
+func (c *conn) replay(sub *subscription) {
+	x := c.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.conn != c {
+		return
+	}
+	for _, r := range x.replays {
+		if r.sub.full == sub.full {
+			r.sub, r.after = sub, ""
+			return
+		}
+	}
+	x.replays = append(x.replays, &replay{sub: sub})
+}
+
+// pull takes the next retained messages for the client. x.mu is held, and
+// given back while they are looked up. It returns false when the client's
+// window is full: its acknowledgements will come back here.
+func (x *mailbox) pull(now int64) bool {
+	room := min(replayChunk, x.s.Credit())
+	if room <= 0 || x.s.Unsent() > 0 {
+		return false
+	}
+	r := x.replays[0]
+	after, c := r.after, x.conn
+	x.mu.Unlock()
+	found := make([]*retained, 0, room)
+	last, more := x.ns.retained.names.Walk(r.sub.filter, after, room, func(_ string, e *retained) {
+		found = append(found, e)
+	})
+	messages := make([]*mqtt.Message, 0, len(found))
+	for _, e := range found {
+		if m := x.ns.loadRetained(e); m != nil && (m.Expires == 0 || now < m.Expires) {
+			messages = append(messages, m)
+		}
+	}
+	if x.durable {
+		messages = x.replayStored(r.sub, messages, now)
+	}
+	x.mu.Lock()
+	if x.conn != c {
+		return true // refill sees it
+	}
+	for _, m := range messages {
+		if min(m.QoS, r.sub.qos) == 0 {
+			x.s.DeliverZero(m, r.sub.delivery, true, now)
+		} else {
+			x.deliver(m, r.sub.delivery, session.Place{Retained: true}, now)
+		}
+	}
+	if r.after == after { // not started again meanwhile
+		r.after = last
+		if !more && len(x.replays) > 0 && x.replays[0] == r {
+			x.replays = x.replays[1:]
+		}
+	}
+	return true
+}
+
+// replayStored sends those of QoS 1 and 2 to a durable session through the
+// log, like any other message, and returns the rest.
+func (x *mailbox) replayStored(sub *subscription, messages []*mqtt.Message, now int64) []*mqtt.Message {
+	rest := messages[:0]
+	var p publication
+	for _, m := range messages {
+		if min(m.QoS, sub.qos) == 0 {
+			rest = append(rest, m)
+			continue
+		}
+		p.start(x.ns, m, now)
+		p.keepFor(x, nil, sub.delivery)
+		p.stored[0].retained = true
+		p.msg.Targets[0].Flags |= targetRetain
+		if _, err := p.commit(); err != nil {
+			x.ns.b.log.Warn("retained message not queued", "namespace", x.ns.name, "client", x.clientID, "err", err)
+		}
+	}
+	return rest
+}

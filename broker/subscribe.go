@@ -1,0 +1,213 @@
+package broker
+
+import (
+	"gridmq/mqtt"
+	"gridmq/store"
+	"gridmq/topic"
+)
+
+// subscribe handles SUBSCRIBE: one code for each filter [MQTT-3.8.4-6], after
+// whatever must survive is durable, then the retained messages.
+func (c *conn) subscribe(body []byte) error {
+	p, err := mqtt.ReadSubscribe(c.v, body)
+	if err != nil {
+		return err
+	}
+	var id uint32
+	if ids := p.Properties.SubscriptionIdentifiers; len(ids) > 0 {
+		id = ids[0]
+	}
+	ack := mqtt.Suback{PacketID: p.PacketID, Codes: make([]mqtt.Code, len(p.Subscriptions))}
+	var batch store.Batch
+	tooMany := c.limits.FiltersPerSubscribe > 0 && len(p.Subscriptions) > c.limits.FiltersPerSubscribe
+	for i := range p.Subscriptions {
+		code := mqtt.QuotaExceeded
+		if !tooMany {
+			if code, err = c.subscribeOne(&p.Subscriptions[i], id, &batch); err != nil {
+				return err
+			}
+		}
+		ack.Codes[i] = code
+	}
+	var ticket store.Ticket
+	if len(batch.Ops) > 0 {
+		if _, ticket, err = c.b.store.Submit(&batch); err != nil {
+			return c.undoSubscribe(p, ack)
+		}
+		c.notify(ticket)
+	}
+	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), uint64(ticket)) })
+}
+
+// undoSubscribe takes back what could not be stored.
+func (c *conn) undoSubscribe(p *mqtt.Subscribe, ack mqtt.Suback) error {
+	for i := range p.Subscriptions {
+		if !ack.Codes[i].IsError() {
+			c.ns.unsubscribe(c.x, p.Subscriptions[i].Filter)
+			ack.Codes[i] = mqtt.QuotaExceeded
+		}
+	}
+	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), 0) })
+}
+
+// subscribeOne adds or replaces one subscription [MQTT-3.8.4-3]. The error
+// ends the connection.
+func (c *conn) subscribeOne(s *mqtt.Subscription, id uint32, batch *store.Batch) (mqtt.Code, error) {
+	l := c.limits
+	name, filter, shared, err := topic.ParseShare(s.Filter)
+	if err != nil || topic.ValidFilter(filter) != nil {
+		return mqtt.TopicFilterInvalid, nil
+	}
+	if shared && !c.v5 && !l.SharedV311 {
+		return 0, protocolError("subscribe", mqtt.SharedSubscriptionsNotSupported, "shared subscriptions need MQTT 5")
+	}
+	if shared && s.NoLocal { // [MQTT-3.8.3-4]
+		return 0, protocolError("subscribe", mqtt.ProtocolError, "No Local on a shared subscription")
+	}
+	if c.topicLimits(filter) != nil {
+		return mqtt.TopicFilterInvalid, nil
+	}
+	if v := c.ns.authorizer.Subscribe(c.id, filter); v.Code != mqtt.Success {
+		return v.Code, nil
+	}
+	sub := &subscription{
+		x: c.x, filter: filter, full: s.Filter, id: id,
+		qos: min(s.QoS, l.MaximumQoS), noLocal: s.NoLocal, asPub: s.RetainAsPublished,
+	}
+	if l.NamespaceSubscriptions > 0 && c.ns.index.Len() >= l.NamespaceSubscriptions {
+		return mqtt.QuotaExceeded, nil
+	}
+	if shared {
+		if sub.g, err = c.ns.joinGroup(name, filter, c.x, batch); err != nil {
+			c.ns.abandon(sub.g)
+			return mqtt.QuotaExceeded, nil
+		}
+	}
+	had, code := c.ns.addSubscription(sub)
+	if code != mqtt.Success {
+		c.ns.abandon(sub.g)
+		return code, nil
+	}
+	if c.x.durable {
+		batch.Put(c.ns.keys.subscription(c.x.id, sub.slot), encode(&subscriptionDoc{
+			Filter: sub.full, QoS: sub.qos, NoLocal: sub.noLocal, RetainAsPublished: sub.asPub, ID: sub.id,
+		}))
+	}
+	c.ns.b.metrics.subscribed()
+	if !shared && (s.RetainHandling == 0 || s.RetainHandling == 1 && !had) { // [MQTT-3.3.1-9] to -11
+		c.replay(sub)
+	}
+	return mqtt.GrantedQoS0 + mqtt.Code(sub.qos), nil
+}
+
+// addSubscription puts a subscription into its session and the index, in the
+// place of one with the same filter.
+func (ns *namespace) addSubscription(sub *subscription) (had bool, code mqtt.Code) {
+	x, l := sub.x, ns.limits.Load()
+	x.mu.Lock()
+	if x.ended {
+		x.mu.Unlock()
+		return false, mqtt.UnspecifiedError
+	}
+	old := x.subs[sub.full]
+	if old == nil {
+		if l.Subscriptions > 0 && len(x.subs) >= l.Subscriptions ||
+			sub.g != nil && l.SharedPerSession > 0 && x.spread >= l.SharedPerSession {
+			x.mu.Unlock()
+			return false, mqtt.QuotaExceeded
+		}
+		sub.slot = x.slot
+		x.slot++
+		if sub.g != nil {
+			x.spread++
+		}
+	} else {
+		sub.slot = old.slot
+	}
+	sub.newDelivery()
+	if x.subs == nil {
+		x.subs = make(map[string]*subscription)
+		x.slots = make(map[uint32]*subscription)
+	}
+	x.subs[sub.full] = sub
+	x.slots[sub.slot] = sub
+	x.mu.Unlock()
+	if sub.g != nil {
+		sub.g.join(sub)
+	} else {
+		ns.index.Add(sub.filter, sub)
+	}
+	if old != nil && old.g == nil {
+		ns.index.Remove(old.filter, old)
+	}
+	return old != nil, mqtt.Success
+}
+
+// unsubscribe handles UNSUBSCRIBE.
+func (c *conn) unsubscribe(body []byte) error {
+	p, err := mqtt.ReadUnsubscribe(c.v, body)
+	if err != nil {
+		return err
+	}
+	ack := mqtt.Unsuback{PacketID: p.PacketID, Codes: make([]mqtt.Code, len(p.Filters))}
+	var batch store.Batch
+	for i, f := range p.Filters {
+		_, filter, _, err := topic.ParseShare(f)
+		if err != nil || topic.ValidFilter(filter) != nil {
+			ack.Codes[i] = mqtt.TopicFilterInvalid
+			continue
+		}
+		sub := c.ns.unsubscribe(c.x, f)
+		if sub == nil {
+			ack.Codes[i] = mqtt.NoSubscriptionExisted // [MQTT-3.11.3-2] of 5.0: one code each
+			continue
+		}
+		c.ns.b.metrics.unsubscribed()
+		if c.x.durable {
+			batch.Delete(c.ns.keys.subscription(c.x.id, sub.slot))
+		}
+	}
+	var ticket store.Ticket
+	if len(batch.Ops) > 0 {
+		if _, ticket, err = c.b.store.Submit(&batch); err != nil {
+			c.log.Warn("unsubscribe not stored", "err", err) // removals are wanted on a full disk too
+		} else {
+			c.notify(ticket)
+		}
+	}
+	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), uint64(ticket)) })
+}
+
+// unsubscribe removes a subscription and returns it; nil if there was none.
+// Messages that are queued stay [MQTT-3.10.4-3].
+func (ns *namespace) unsubscribe(x *mailbox, full string) *subscription {
+	x.mu.Lock()
+	sub := x.subs[full]
+	if sub == nil {
+		x.mu.Unlock()
+		return nil
+	}
+	delete(x.subs, full)
+	delete(x.slots, sub.slot)
+	if sub.g != nil {
+		x.spread--
+	}
+	for i, r := range x.replays {
+		if r.sub == sub {
+			x.replays = append(x.replays[:i:i], x.replays[i+1:]...)
+			break
+		}
+	}
+	x.mu.Unlock()
+	ns.unindex(sub)
+	return sub
+}
+
+// unindex takes a subscription out of the index or its group.
+func (ns *namespace) unindex(sub *subscription) {
+	if sub.g != nil {
+		ns.leaveGroup(sub)
+		return
+	}
+	ns.index.Remove(sub.filter, sub)
+}

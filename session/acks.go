@@ -1,0 +1,159 @@
+package session
+
+import "gridmq/mqtt"
+
+// Ack takes the client's PUBACK, PUBREC or PUBCOMP. For a PUBREC that has to be
+// remembered before PUBREL may go out it returns the message's number; the
+// owner writes that down and calls Answer(PUBREL). Zero: nothing is left to do.
+func (s *Session) Ack(a *mqtt.Ack) (receivedSeq uint64) {
+	seq, it := s.seqOf(a.PacketID)
+	switch a.Type {
+	case mqtt.PUBACK:
+		if it != nil && it.QoS == 1 {
+			s.finish(seq, it, verdict(a.Code))
+		}
+	case mqtt.PUBREC:
+		switch {
+		case it == nil || it.QoS != 2:
+			if a.Code.IsError() {
+				return 0
+			}
+			s.Answer(mqtt.PUBREL, a.PacketID, mqtt.PacketIdentifierNotFound, 0) // section 3.6.2.1
+		case a.Code.IsError(): // section 4.3.3: the message is finished
+			s.finish(seq, it, Refused)
+		case it.state == received: // a second PUBREC gets a second PUBREL
+			s.Answer(mqtt.PUBREL, a.PacketID, mqtt.Success, 0)
+		default:
+			it.state, it.Msg = received, nil // [MQTT-4.3.3-6]: never sent again
+			if s.durable {
+				return seq
+			}
+			s.Answer(mqtt.PUBREL, a.PacketID, mqtt.Success, 0) // [MQTT-4.3.3-4]
+		}
+	case mqtt.PUBCOMP:
+		if it != nil && it.state == received {
+			s.finish(seq, it, verdict(a.Code))
+		}
+	}
+	return 0
+}
+
+func verdict(c mqtt.Code) Reason {
+	if c.IsError() {
+		return Refused
+	}
+	return Acknowledged
+}
+
+// Received marks a message as received by the client: recovery.
+func (s *Session) Received(seq uint64) {
+	if it := s.queue.At(seq); it != nil && it.QoS == 2 && it.state != gone {
+		it.state = received
+	}
+}
+
+// Finished marks a message as done: recovery. The keeper is not told.
+func (s *Session) Finished(seq uint64) {
+	s.queue.Finish(seq)
+	s.next = max(s.next, s.queue.base)
+}
+
+// A Gate holds back acknowledgements while a receiver is overloaded.
+type Gate interface {
+	Closed() bool
+}
+
+// An ack is an answer to the client, in the order in which it is due.
+type ack struct {
+	typ    mqtt.Type
+	code   mqtt.Code
+	id     uint16
+	ticket uint64 // durable first
+	gate   Gate   // open first
+	raw    []byte // a whole packet instead (SUBACK, UNSUBACK)
+}
+
+// Answer queues an acknowledgement until ticket is durable (0: no need).
+// PUBACK and PUBREC go out in the order of their PUBLISH [MQTT-4.6.0-2], -3;
+// PUBREL and PUBCOMP in an order of their own [MQTT-4.6.0-4].
+func (s *Session) Answer(t mqtt.Type, id uint16, c mqtt.Code, ticket uint64) {
+	s.answer(ack{typ: t, id: id, code: c, ticket: ticket})
+}
+
+// AnswerThrough is Answer that waits for a gate as well.
+func (s *Session) AnswerThrough(g Gate, t mqtt.Type, id uint16, c mqtt.Code, ticket uint64) {
+	s.answer(ack{typ: t, id: id, code: c, ticket: ticket, gate: g})
+}
+
+// AnswerRaw queues a whole packet until ticket is durable.
+func (s *Session) AnswerRaw(packet []byte, ticket uint64) {
+	s.answer(ack{raw: packet, ticket: ticket})
+}
+
+func (s *Session) answer(a ack) {
+	q := &s.acks
+	if a.typ == mqtt.PUBREL || a.typ == mqtt.PUBCOMP {
+		q = &s.rels
+	}
+	if q.len() == 0 && a.ticket == 0 && a.gate == nil {
+		s.writeAck(&a)
+		return
+	}
+	q.push(a)
+}
+
+// Answers is how many acknowledgements wait.
+func (s *Session) Answers() int { return s.acks.len() + s.rels.len() }
+
+// Settle writes the acknowledgements that wait for nothing any more.
+func (s *Session) Settle(durable uint64) {
+	settle(s, &s.acks, durable)
+	settle(s, &s.rels, durable)
+}
+
+func settle(s *Session, q *ring[ack], durable uint64) {
+	for q.len() > 0 {
+		a := q.at(0)
+		if a.ticket > durable || a.gate != nil && a.gate.Closed() {
+			return
+		}
+		s.writeAck(a)
+		q.pop()
+	}
+}
+
+// OpenGates lets everything pass that waits for a gate: the time is over.
+func (s *Session) OpenGates() {
+	for i := range s.acks.len() {
+		s.acks.at(i).gate = nil
+	}
+}
+
+// Fail turns the acknowledgements that wait for a ticket into refusals: their
+// group could not be stored. It returns how many there were.
+func (s *Session) Fail(ticket uint64, c mqtt.Code) (n int) {
+	for i := range s.acks.len() {
+		if a := s.acks.at(i); a.ticket == ticket && a.raw == nil {
+			a.code, a.ticket = c, 0
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Session) writeAck(a *ack) {
+	if a.raw != nil {
+		s.out = append(s.out, a.raw...)
+		return
+	}
+	switch a.typ {
+	case mqtt.PUBACK, mqtt.PUBCOMP:
+		s.owed--
+	case mqtt.PUBREC:
+		if a.code.IsError() { // section 4.3.3: the identifier is free again
+			delete(s.inbound, a.id)
+			s.owed--
+		}
+	}
+	s.out = mqtt.AppendAck(s.out, s.opt.Version, a.typ, a.id, a.code, "")
+}

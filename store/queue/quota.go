@@ -1,0 +1,120 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+
+	"gridmq/store"
+)
+
+// relieve makes room when the quota is nearly used up: what can be given back
+// is, whatever its age, and with DropOldest the oldest ranges go until an
+// eighth of the quota is free.
+func (q *Queues) relieve(ctx context.Context, owner Owner) error {
+	defer q.pressure.Store(false)
+	if err := q.reclaim(ctx); err != nil {
+		return err
+	}
+	if q.overQuota() {
+		if err := q.round(ctx, owner); err != nil {
+			return err
+		}
+		if err := q.copyForward(ctx, owner, true); err != nil {
+			return err
+		}
+	}
+	for q.o.Quota == DropOldest && q.overQuota() {
+		sp, ok := q.oldest()
+		if !ok {
+			return nil
+		}
+		if err := q.dropRange(ctx, owner, sp); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Queues) overQuota() bool {
+	q.tail.mu.Lock()
+	defer q.tail.mu.Unlock()
+	return q.tail.spans.held > q.o.QuotaBytes-q.o.QuotaBytes/8
+}
+
+// oldest returns the first span before the mark with live pointers.
+func (q *Queues) oldest() (span, bool) {
+	q.tail.mu.Lock()
+	defer q.tail.mu.Unlock()
+	for _, sp := range q.tail.spans.list {
+		if sp.end <= q.tail.mark && sp.live > 0 {
+			return sp, true
+		}
+	}
+	return span{}, false
+}
+
+// dropAtOnce bounds the holders in memory while a range is dropped.
+const dropAtOnce = 16 << 10
+
+// dropRange removes a range that queues still point into, and tells them. The
+// range is taken out of the mark first: a pointer that a crash brings back is
+// then known to be lost.
+func (q *Queues) dropRange(ctx context.Context, owner Owner, sp span) error {
+	for {
+		found, err := q.holders(ctx, owner, sp, dropAtOnce)
+		if err != nil {
+			return err
+		}
+		dropped := 0
+		for len(found) > 0 {
+			n := min(len(found), askAtOnce)
+			dropped += q.dropSome(owner, found[:n])
+			found = found[n:]
+		}
+		if dropped == 0 {
+			break
+		}
+	}
+	q.tail.mu.Lock()
+	q.tail.spans.drop(sp.first)
+	q.tail.stats.Reclaimed += uint64(sp.end - sp.first)
+	q.tail.mu.Unlock()
+	q.o.Logger.Warn("oldest messages were dropped by the quota", "namespace", q.log.Namespace,
+		"first", uint64(sp.first), "last", uint64(sp.end-1), "bytes", sp.bytes)
+	if err := q.writeMark(ctx, q.markNow()); err != nil {
+		return fmt.Errorf("drop [%d, %d): %w", sp.first, sp.end, err)
+	}
+	return q.truncate([]gap{{sp.first, sp.end}})
+}
+
+func (q *Queues) dropSome(owner Owner, found []holder) (n int) {
+	q.order.Lock()
+	defer q.order.Unlock()
+	for _, h := range found {
+		if owner.Holds(h.id, h.pos) {
+			q.drop(owner, h.id, h.pos, ErrQuota)
+			n++
+		}
+	}
+	return n
+}
+
+// tellLost tells the owner what Open could not find.
+func (q *Queues) tellLost(owner Owner) {
+	lost := q.lost
+	q.lost = nil
+	for len(lost) > 0 {
+		n := min(len(lost), askAtOnce)
+		q.order.Lock()
+		for _, l := range lost[:n] {
+			if owner.Holds(l.id, l.pos) {
+				q.o.Logger.Error("message was lost", "queue", uint64(l.id), "position", uint64(l.pos), "error", l.why)
+				q.drop(owner, l.id, l.pos, l.why)
+			}
+		}
+		q.order.Unlock()
+		lost = lost[n:]
+	}
+}
+
+var _ store.Position

@@ -1,0 +1,255 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+
+	"gridmq/store"
+)
+
+// A gap is a range of the log that is not needed any more.
+type gap struct{ from, to store.Position }
+
+// reclaim gives back the ranges before the mark that nobody points into.
+func (q *Queues) reclaim(ctx context.Context) error {
+	var gaps []gap
+	t := &q.tail
+	t.mu.Lock()
+	n := t.spans.takeEmpty(t.mark, func(from, to store.Position) { gaps = append(gaps, gap{from, to}) })
+	t.stats.Reclaimed += uint64(n)
+	t.mu.Unlock()
+	if len(gaps) == 0 {
+		return nil
+	}
+	// What emptied the ranges must be as durable as their removal: else a
+	// pointer could come back to nothing.
+	if err := q.st.Sync(ctx); err != nil {
+		return fmt.Errorf("reclaim: %w", err)
+	}
+	return q.truncate(gaps)
+}
+
+func (q *Queues) truncate(gaps []gap) error {
+	for _, g := range gaps {
+		if err := q.st.Truncate(q.log, g.from, g.to); err != nil {
+			return fmt.Errorf("truncate [%d, %d): %w", g.from, g.to, err)
+		}
+	}
+	return nil
+}
+
+// copyForward moves what is left of old ranges that are nearly empty to the
+// end of the log. hard ignores their age.
+func (q *Queues) copyForward(ctx context.Context, owner Owner, hard bool) error {
+	if q.o.CopyForwardBelow < 0 {
+		return nil
+	}
+	for after := store.Position(0); ; {
+		sp, ok := q.nearlyEmpty(after, hard)
+		if !ok {
+			return q.reclaim(ctx)
+		}
+		after = sp.end
+		if err := q.copyRange(ctx, owner, sp); err != nil {
+			return fmt.Errorf("copy forward [%d, %d): %w", sp.first, sp.end, err)
+		}
+		q.flushDones() // they are not to wait for all of this
+	}
+}
+
+// nearlyEmpty returns the first span from after on that is worth a look.
+func (q *Queues) nearlyEmpty(after store.Position, hard bool) (span, bool) {
+	t := &q.tail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	limit := t.mark
+	if !hard {
+		limit -= min(limit, store.Position(q.o.CopyForwardAge))
+	}
+	for _, sp := range t.spans.list {
+		if sp.end > limit {
+			break
+		}
+		few := sp.live > 0 && sp.live*100 < int64(sp.end-sp.first)*int64(q.o.CopyForwardBelow)
+		if sp.first >= after && few && (sp.tried == 0 || sp.live <= sp.tried/2) {
+			return sp, true
+		}
+	}
+	return span{}, false
+}
+
+// A survivor is a message that somebody still points to.
+type survivor struct {
+	pos    store.Position
+	record []byte
+	ids    []ID
+}
+
+// copyRange copies the messages that sp's holders still want and moves their
+// pointers. The range goes when nothing points into it any more; a pointer
+// that was not found (on its way between two queues) keeps it.
+func (q *Queues) copyRange(ctx context.Context, owner Owner, sp span) error {
+	found, err := q.holders(ctx, owner, sp, int(sp.live)+askAtOnce)
+	if err != nil {
+		return err
+	}
+	survivors, bytes := q.survivors(owner, found)
+	if bytes > sp.bytes/2 {
+		q.setTried(sp)
+		return nil
+	}
+	for len(survivors) > 0 {
+		n, err := q.copySome(ctx, owner, survivors)
+		if err != nil {
+			return err
+		}
+		survivors = survivors[n:]
+	}
+	q.setTried(sp)
+	return nil
+}
+
+// setTried notes that what is left of sp is not worth another look soon.
+func (q *Queues) setTried(sp span) {
+	q.tail.mu.Lock()
+	defer q.tail.mu.Unlock()
+	if now := q.tail.spans.find(sp.first); now != nil {
+		now.tried = now.live
+	}
+}
+
+// survivors reads the messages of found. Holders of what cannot be read lose it.
+func (q *Queues) survivors(owner Owner, found []holder) (list []survivor, bytes int64) {
+	for len(found) > 0 {
+		s := survivor{pos: found[0].pos}
+		for len(found) > 0 && found[0].pos == s.pos {
+			s.ids, found = append(s.ids, found[0].id), found[1:]
+		}
+		entry, err := q.st.ReadAt(q.log, s.pos)
+		if err == nil {
+			s.record, err = recordOf(entry)
+		}
+		if err != nil {
+			q.dropDamaged(owner, s, err)
+			continue
+		}
+		list = append(list, s)
+		bytes += int64(len(s.record))
+	}
+	return list, bytes
+}
+
+// copyAtOnce bounds the bytes that are copied before their pointers are moved.
+const copyAtOnce = 1 << 20
+
+// copySome copies the first n of list, waits until they are durable and moves
+// the pointers.
+func (q *Queues) copySome(ctx context.Context, owner Owner, list []survivor) (n int, err error) {
+	enc := encoders.Get().(*encoder)
+	defer enc.release()
+	enc.out = enc.out[:0]
+	var ends []int
+	for n < len(list) && len(enc.out) < copyAtOnce {
+		enc.moved(uint64(list[n].pos), list[n].ids, list[n].record)
+		ends = append(ends, len(enc.out))
+		n++
+	}
+	first, err := q.submitMoved(enc.out, ends)
+	if err != nil {
+		return 0, err
+	}
+	if err := q.st.Sync(ctx); err != nil {
+		return 0, err
+	}
+	for i, s := range list[:n] {
+		q.movePointers(owner, s, first+store.Position(i))
+	}
+	return n, nil
+}
+
+func (q *Queues) submitMoved(entries []byte, ends []int) (store.Position, error) {
+	t := &q.tail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.batch.Log = q.log
+	at := 0
+	for _, end := range ends {
+		t.batch.Entries = append(t.batch.Entries, entries[at:end])
+		at = end
+	}
+	first, _, err := t.submit(q.st, 0)
+	if err == nil {
+		t.stats.CopiedForward += uint64(len(ends))
+	}
+	return first, err
+}
+
+// movePointers tells the holders of s, a few at a time.
+func (q *Queues) movePointers(owner Owner, s survivor, to store.Position) {
+	for ids := s.ids; len(ids) > 0; {
+		n := min(len(ids), askAtOnce)
+		q.order.Lock()
+		for _, id := range ids[:n] {
+			if owner.Holds(id, s.pos) {
+				q.movePointer(owner, id, s.pos, to)
+			}
+		}
+		q.order.Unlock()
+		ids = ids[n:]
+	}
+}
+
+// movePointer moves one pointer. Its queue may finish with the message at any
+// moment, under either position: until it is seen at the new one it counts at
+// both, and whoever ends it takes both counts back. The order lock is held.
+func (q *Queues) movePointer(owner Owner, id ID, from, to store.Position) {
+	t := &q.tail
+	t.mu.Lock()
+	t.spans.count(to, 1)
+	t.transit = append(t.transit, transit{id, from, to})
+	t.dirty.add(id)
+	t.mu.Unlock()
+
+	owner.Moved(id, from, to)
+	q.forwarded.add(id, from, to)
+	if !owner.Holds(id, to) {
+		return // finished meanwhile: its Done is on the way
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, x := range t.transit {
+		if x == (transit{id, from, to}) {
+			t.transit[i] = t.transit[len(t.transit)-1]
+			t.transit = t.transit[:len(t.transit)-1]
+			t.spans.count(from, -1)
+			break
+		}
+	}
+}
+
+// dropDamaged takes a message that cannot be read away from its holders.
+func (q *Queues) dropDamaged(owner Owner, s survivor, why error) {
+	q.o.Logger.Error("message was lost", "position", uint64(s.pos), "queues", len(s.ids), "error", why)
+	q.order.Lock()
+	defer q.order.Unlock()
+	for _, id := range s.ids {
+		if owner.Holds(id, s.pos) {
+			q.drop(owner, id, s.pos, why)
+		}
+	}
+	q.tail.mu.Lock()
+	defer q.tail.mu.Unlock()
+	q.tail.stats.Damaged++
+}
+
+// drop tells the owner that a pointer is gone, and counts it. The order lock
+// is held.
+func (q *Queues) drop(owner Owner, id ID, pos store.Position, why error) {
+	owner.Dropped(id, pos, why)
+	t := &q.tail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended(id, pos)
+	t.dirty.add(id)
+	t.stats.Dropped++
+}

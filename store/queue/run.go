@@ -1,0 +1,102 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gridmq/store"
+)
+
+const (
+	retryAfter    = time.Second      // a round that failed is tried again
+	relieveEvery  = time.Second      // at most, while the quota stays used up
+	shutdownLimit = 20 * time.Second // for the last round
+)
+
+// Run keeps the queues until ctx ends: it writes Done calls, takes snapshots
+// and gives space back. It is the only goroutine of the room. When ctx ends it
+// writes what is left and a last round of snapshots, so that the next start
+// has nearly nothing to replay. It is called once.
+func (q *Queues) Run(ctx context.Context, owner Owner) {
+	defer q.shutdown(ctx, owner)
+	q.tellLost(owner)
+	dones := stopped()
+	defer dones.Stop()
+	retry := stopped()
+	defer retry.Stop()
+	armed := false
+	if q.restart {
+		q.restart = false
+		q.note(q.round(ctx, owner), retry)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.kick:
+			if !armed {
+				armed = true
+				dones.Reset(q.o.DoneEvery)
+			}
+		case <-dones.C:
+			armed = false
+			q.flushDones()
+			q.note(q.reclaim(ctx), retry)
+		case <-retry.C:
+		}
+		q.note(q.tidy(ctx, owner), retry)
+	}
+}
+
+func stopped() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// tidy takes a round when one is due and makes room when it is short.
+func (q *Queues) tidy(ctx context.Context, owner Owner) error {
+	q.tail.mu.Lock()
+	due := q.due()
+	q.tail.mu.Unlock()
+	if due {
+		q.flushDones()
+		if err := q.round(ctx, owner); err != nil {
+			return err
+		}
+		if err := q.copyForward(ctx, owner, false); err != nil {
+			return err
+		}
+	}
+	if q.pressure.Load() {
+		return q.relieve(ctx, owner)
+	}
+	return nil
+}
+
+// note logs what went wrong and has it tried again.
+func (q *Queues) note(err error, retry *time.Timer) {
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
+	case errors.Is(err, store.ErrClosed):
+		q.o.Logger.Warn("queues were not kept", "namespace", q.log.Namespace, "error", err)
+	default:
+		q.o.Logger.Warn("queues were not kept, trying again", "namespace", q.log.Namespace, "error", err)
+		retry.Reset(retryAfter)
+	}
+}
+
+// shutdown writes what is left. ctx has ended, so it has a limit of its own.
+func (q *Queues) shutdown(ctx context.Context, owner Owner) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	q.flushDones()
+	err := q.round(ctx, owner)
+	if err == nil {
+		err = q.reclaim(ctx)
+	}
+	if err != nil {
+		q.o.Logger.Warn("queues were not kept at the end", "namespace", q.log.Namespace, "error", err)
+	}
+}

@@ -1,0 +1,90 @@
+package queue
+
+import (
+	"sync"
+
+	"gridmq/store"
+)
+
+// The tail is where entries are appended, and what has to be counted in the
+// order of the log. Its lock is a leaf: nothing is called under it but
+// store.Submit, which does not block.
+type tail struct {
+	mu      sync.Mutex
+	batch   store.Batch
+	scratch []byte         // for the entries of events
+	next    store.Position // of the next entry
+	mark    store.Position // start-up replays from here; durable
+	spans   spans
+	dirty   idSet     // queues changed since their snapshot was begun
+	transit []transit // pointers being moved, see reclaim.go
+	since   work      // since the last snapshot round
+	cost    int       // of reading back what the last round wrote, in pointers
+	stats   Stats
+}
+
+// work is what start-up would have to replay.
+type work struct {
+	entries  int
+	pointers int
+	bytes    int64
+}
+
+// A transit is a pointer that is at from or already at to; both are counted
+// until it is known.
+type transit struct {
+	id       ID
+	from, to store.Position
+}
+
+// submit appends the batch, whose entries are messages for live pointers
+// each. It empties the batch in any case. mu is held.
+func (t *tail) submit(st store.Store, live int) (store.Position, store.Ticket, error) {
+	first, ticket, err := st.Submit(&t.batch)
+	if err == nil {
+		for i, e := range t.batch.Entries {
+			pos := first + store.Position(i)
+			t.spans.append(pos, int64(len(e)), int64(live))
+			t.next = pos + 1
+			t.since.bytes += int64(len(e))
+		}
+		t.since.entries += len(t.batch.Entries)
+		t.since.pointers += live * len(t.batch.Entries)
+	}
+	// Payloads and documents of callers must not be kept alive.
+	clear(t.batch.Entries)
+	clear(t.batch.Ops)
+	t.batch.Reset()
+	return first, ticket, err
+}
+
+// event appends one entry that concerns id. mu is held.
+func (t *tail) event(st store.Store, id ID, entry []byte) (store.Ticket, error) {
+	t.scratch = entry[:0]
+	t.dirty.add(id)
+	t.batch.Entries = append(t.batch.Entries, entry)
+	_, ticket, err := t.submit(st, 0)
+	return ticket, err
+}
+
+// ended counts one pointer less. mu is held.
+func (t *tail) ended(id ID, pos store.Position) {
+	for i, x := range t.transit {
+		if x.id == id && (x.from == pos || x.to == pos) {
+			t.spans.count(x.from, -1)
+			t.spans.count(x.to, -1)
+			t.transit[i] = t.transit[len(t.transit)-1]
+			t.transit = t.transit[:len(t.transit)-1]
+			return
+		}
+	}
+	t.spans.count(pos, -1)
+}
+
+// grow keeps the memory of a scratch buffer bounded.
+func shrink(b []byte) []byte {
+	if cap(b) > 1<<20 {
+		return nil
+	}
+	return b[:0]
+}
