@@ -21,19 +21,38 @@ type Message struct {
 
 // Own returns a deep copy of m, with one allocation for its bytes. Topic is
 // kept: strings do not change. The copy is made once: whoever asks again gets
-// the same, which must not be changed, and a copy is its own.
+// the same, which must not be changed, and a copy is its own. A Message that was
+// copied by value and given another QoS, say, gets a copy of itself that shares
+// the bytes. Until it is owned, m belongs to one goroutine.
 func (m *Message) Own() *Message {
-	if m.own != nil {
-		return m.own
+	old := m.own
+	if old != nil && (old == m || old.says(m)) {
+		return old
 	}
 	own := *m
-	n := len(m.Payload)
-	buf := make([]byte, n+len(m.Props))
-	copy(buf, m.Payload)
-	copy(buf[n:], m.Props)
-	own.Payload, own.Props = buf[:n:n], buf[n:]
+	if old == nil || !shares(old.Payload, m.Payload) || !shares(old.Props, m.Props) {
+		n := len(m.Payload)
+		buf := make([]byte, n+len(m.Props))
+		copy(buf, m.Payload)
+		copy(buf[n:], m.Props)
+		own.Payload, own.Props = buf[:n:n], buf[n:]
+	}
 	own.own, m.own = &own, &own
 	return &own
+}
+
+// says reports whether the copy m still stands for o, the value it was made
+// from. Bytes are compared by length only: those of a view do not change while
+// it is in use.
+func (m *Message) says(o *Message) bool {
+	return m.Topic == o.Topic && m.QoS == o.QoS && m.Retain == o.Retain && m.Expires == o.Expires &&
+		m.Origin == o.Origin && m.Published == o.Published &&
+		len(m.Payload) == len(o.Payload) && len(m.Props) == len(o.Props)
+}
+
+// shares reports whether a and b are the same bytes in memory.
+func shares(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // Check sees that m can be sent to any subscriber: its topic is a topic name,

@@ -26,6 +26,50 @@ func TestMessageOwn(t *testing.T) {
 	}
 }
 
+// A fan-out asks many times for the one copy; a changed value is not mistaken
+// for what it was copied from.
+func TestMessageOwnIsMadeOnce(t *testing.T) {
+	m := &Message{Topic: "t", QoS: 1, Payload: []byte("payload"), Props: join(0x01, 1)}
+	own := m.Own()
+	if m.Own() != own || own.Own() != own {
+		t.Error("another copy was made")
+	}
+	changes := map[string]func(*Message){
+		"topic": func(m *Message) { m.Topic = "u" }, "QoS": func(m *Message) { m.QoS = 0 },
+		"retain": func(m *Message) { m.Retain = true }, "expires": func(m *Message) { m.Expires = 9 },
+		"origin": func(m *Message) { m.Origin = 9 }, "published": func(m *Message) { m.Published = 9 },
+		"payload": func(m *Message) { m.Payload = []byte("x") }, "no payload": func(m *Message) { m.Payload = nil },
+		"properties": func(m *Message) { m.Props = nil },
+	}
+	for name, change := range changes {
+		for _, from := range []*Message{m, own} {
+			c := *from
+			change(&c)
+			got := c.Own()
+			if got == own || got.Topic != c.Topic || got.QoS != c.QoS || got.Retain != c.Retain || got.Expires != c.Expires ||
+				got.Origin != c.Origin || got.Published != c.Published || !bytes.Equal(got.Payload, c.Payload) || !bytes.Equal(got.Props, c.Props) {
+				t.Errorf("another %s: Own = %+v, want %+v", name, got, c)
+			}
+			if got.Own() != got || c.Own() != got {
+				t.Errorf("another %s: another copy was made", name)
+			}
+			if own.Topic != "t" || own.QoS != 1 || string(own.Payload) != "payload" {
+				t.Fatalf("another %s: the first copy became %+v", name, own)
+			}
+		}
+	}
+	c := *own
+	c.Retain = true
+	if got := c.Own(); !shares(got.Payload, own.Payload) {
+		t.Error("bytes that were owned already were copied again")
+	}
+	c = *m // a view: its bytes must not be shared
+	c.Retain = true
+	if got := c.Own(); shares(got.Payload, m.Payload) {
+		t.Error("the bytes of a view were kept")
+	}
+}
+
 func TestMessageCheck(t *testing.T) {
 	tests := map[string]struct {
 		m    Message

@@ -100,7 +100,7 @@ func readPublish(v Version, flags byte, body []byte) (*publishPacket, error) {
 	}
 	props, err := p.Properties()
 	if err != nil {
-		return nil, fmt.Errorf("Read let through what Properties refuses: %w", err)
+		return nil, fmt.Errorf("Read let through what Properties refuses: %v", err) // no code: it must not pass for a refusal
 	}
 	return &publishPacket{p.Dup, p.Retain, p.QoS, string(p.Topic), p.PacketID, append([]byte{}, p.Payload...), props}, nil
 }

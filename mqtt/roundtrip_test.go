@@ -38,6 +38,25 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// A packet that holds what only 5.0 can say is still written as good 3.1.1.
+func TestWrittenForV311(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		typ := Type(rapid.IntRange(int(CONNACK), int(DISCONNECT)).Draw(t, "type"))
+		p := drawPacket(t, V5, typ)
+		if m, isPublish := p.(*publishPacket); isPublish && m.Topic == "" {
+			return // the alias is all there is
+		}
+		b := p.Append(nil, V311)
+		got, err := readPacket(V311, b)
+		if err != nil {
+			t.Fatalf("%+v is written %x: %v", p, b, err)
+		}
+		if again := got.Append(nil, V311); !bytes.Equal(again, b) {
+			t.Fatalf("written again %x, want %x", again, b)
+		}
+	})
+}
+
 // No byte of a packet can be missing.
 func TestCutPacketsAreRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -65,6 +84,22 @@ func TestCutPacketsAreRefused(t *testing.T) {
 // The quick look at the properties of a PUBLISH and the thorough one agree.
 func TestScanAgreesWithProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkScan(t, drawPropertyBytes(t)) })
+}
+
+// The same for every value of table 2-4 with one byte changed or cut off.
+func TestScanAgreesOnDamage(t *testing.T) {
+	for _, id := range table24[PUBLISH] {
+		one := join(int(id), samples[id])
+		for i := range one {
+			for _, c := range []byte{0, 1, 2, '+', 0x7f, 0x80, 0xff} {
+				b := bytes.Clone(one)
+				b[i] = c
+				checkScan(t, b)
+				checkScan(t, append(b, one...))
+			}
+			checkScan(t, one[:i])
+		}
+	}
 }
 
 func checkScan(t interface{ Fatalf(string, ...any) }, b []byte) {

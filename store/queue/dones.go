@@ -68,6 +68,7 @@ func (q *Queues) flushDones() {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.seq, b.seq))
 	})
 	d.out = appendDones(shrink(d.out), items)
+	written := len(d.out) > 1 // else there was nothing but seq 0
 
 	t := &q.tail
 	t.mu.Lock()
@@ -76,7 +77,9 @@ func (q *Queues) flushDones() {
 		t.ended(f.id, f.pos)
 		t.dirty.add(f.id)
 	}
-	t.batch.Log = q.log
+	if !written {
+		return
+	}
 	t.batch.Entries = append(t.batch.Entries, d.out)
 	if _, _, err := t.submit(q.st, 0); err != nil {
 		t.stats.Lost += uint64(len(items))
@@ -84,7 +87,7 @@ func (q *Queues) flushDones() {
 }
 
 // appendDones writes a done entry: for each queue its runs of seqs, both
-// ascending and delta-coded. items are sorted.
+// ascending and delta-coded. items are sorted; seq 0 is left out.
 func appendDones(b []byte, items []finished) []byte {
 	b = append(b, head(kindDone))
 	last := ID(0)
@@ -93,9 +96,16 @@ func appendDones(b []byte, items []finished) []byte {
 		for n < len(items) && items[n].id == id {
 			n++
 		}
-		b = binary.AppendUvarint(b, uint64(id-last))
-		b = appendRuns(b, items[:n])
-		last, items = id, items[n:]
+		of := items[:n]
+		items = items[n:]
+		for len(of) > 0 && of[0].seq == 0 {
+			of = of[1:]
+		}
+		if len(of) > 0 {
+			b = binary.AppendUvarint(b, uint64(id-last))
+			b = appendRuns(b, of)
+			last = id
+		}
 	}
 	return b
 }

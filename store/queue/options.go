@@ -93,5 +93,6 @@ type Stats struct {
 	Dropped       uint64 // pointers dropped by the quota or because of damage
 	Refused       uint64 // messages refused by the quota
 	Damaged       uint64 // entries or snapshots that could not be read
+	Unbalanced    uint64 // pointers ended that nobody had: a bug of the owner
 	Lost          uint64 // Done calls not written because the store was full; a crash repeats these messages
 }

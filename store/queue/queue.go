@@ -12,8 +12,8 @@
 // queue and replays what came after it, never payloads.
 //
 // Locks: the order lock of Queues comes before the owner's lock of a queue.
-// Done, Received and Release may be called with a queue's lock held; Publish
-// and Assign must not.
+// Done, Received, Release, Ended, Changed and Load may be called with a queue's
+// lock held; Publish and Assign must not.
 // Source: design.md sections 3 and 4.
 package queue
 
@@ -42,7 +42,7 @@ type Claim struct {
 type Message struct {
 	Record  []byte     // the encoded message, opaque; may be empty when only Claim or Ops count
 	Targets []Target   // may be empty
-	Claim   Claim      // inbound QoS 2
+	Claim   Claim      // inbound QoS 2; to be set in Enqueue, not before and not later
 	Ops     []store.Op // changes of the table that must be atomic with it (retained, session documents)
 }
 
@@ -83,6 +83,7 @@ type Owner interface {
 	// Moved says that the message at from is now at to.
 	Moved(id ID, from, to store.Position)
 	// Dropped says that the message at pos was removed by the quota or was
-	// found damaged: the queue must do without it.
+	// found damaged: the queue must do without it, and calls Done as for any
+	// other message.
 	Dropped(id ID, pos store.Position, why error)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gridmq/store"
 )
@@ -12,8 +13,8 @@ import (
 // Queues are the durable queues of one log. Open makes them, Run keeps them.
 // All methods may be called concurrently, within the lock rules of the package.
 //
-// Locks: order, then the owner's locks, then the leaves: dones.mu, flushing
-// (which may take dones.mu and tail.mu), tail.mu.
+// Locks: order, then the owner's locks, then dones.flushing, then the leaves
+// dones.mu, tail.mu and forwarded.mu.
 type Queues struct {
 	st     store.Store
 	log    store.LogID
@@ -23,15 +24,16 @@ type Queues struct {
 
 	// order is held over the submission of a message and the Enqueue that
 	// gives it its seq, so that both have one order.
-	order     sync.Mutex
-	forwarded forwarding // guarded by order
+	order sync.Mutex
 
-	tail  tail
-	dones dones
+	tail      tail
+	dones     dones
+	forwarded forwarding
 
 	kick     chan struct{} // wakes Run: there is a Done, or a round is due
 	pressure atomic.Bool   // the quota is nearly used up
 	lost     []lostPointer // found by Open, told by Run
+	relieved time.Time     // when the quota was last made room for; Run's own
 	restart  bool          // Open found damage: a round must come before anything else; Run's own
 }
 
@@ -45,7 +47,7 @@ type lostPointer struct {
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
 // Publish stores a message and calls e.Enqueue with its position, under the
-// order lock, before the next message of this log is given its place. Without
+// order lock, before the next message of this log gets its place. Without
 // record, claim and targets only the Ops are stored, and pos is 0. e may be nil.
 //
 // Each queue is at most once among the targets. A queue whose Enqueue does not
@@ -82,12 +84,9 @@ func (q *Queues) submit(m *Message, enc *encoder, hasEntry bool) (store.Position
 	t := &q.tail
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.batch.Log = q.log
-	t.batch.Ops = append(t.batch.Ops, m.Ops...)
 	live := 0
 	if hasEntry {
 		if err := q.admit(len(m.Targets), len(enc.out)); err != nil {
-			t.batch.Reset()
 			return 0, 0, err
 		}
 		t.batch.Entries = append(t.batch.Entries, enc.out)
@@ -102,6 +101,7 @@ func (q *Queues) submit(m *Message, enc *encoder, hasEntry bool) (store.Position
 			t.dirty.add(m.Claim.Queue)
 		}
 	}
+	t.batch.Ops = append(t.batch.Ops, m.Ops...)
 	pos, ticket, err := t.submit(q.st, live)
 	q.wakeIfDue()
 	return pos, ticket, err
@@ -129,8 +129,10 @@ func (q *Queues) admit(n, size int) error {
 
 // Done says that the queue's message seq, at pos, is delivered or otherwise
 // finished. It is written within DoneEvery; a crash before that repeats the
-// message. It never waits for the disk. The queue must not hold the message
-// any more when it is called.
+// message. It never waits for the disk. It is called once for each message, by
+// whoever takes it out of the queue and under the same hold of the queue's
+// lock, or afterwards. seq 0 counts the message as gone and leaves no trace in
+// the log: for a queue that ended before it could take the message.
 func (q *Queues) Done(id ID, seq uint64, pos store.Position) {
 	first, full := q.dones.add(finished{id, seq, pos})
 	if full {
@@ -145,7 +147,6 @@ func (q *Queues) Done(id ID, seq uint64, pos store.Position) {
 func (q *Queues) Received(id ID, seq uint64) (store.Ticket, error) {
 	q.tail.mu.Lock()
 	defer q.tail.mu.Unlock()
-	q.tail.batch.Log = q.log
 	return q.tail.event(q.st, id, appendReceived(q.tail.scratch, id, seq))
 }
 
@@ -154,7 +155,6 @@ func (q *Queues) Received(id ID, seq uint64) (store.Ticket, error) {
 func (q *Queues) Release(id ID, packetID uint16) (store.Ticket, error) {
 	q.tail.mu.Lock()
 	defer q.tail.mu.Unlock()
-	q.tail.batch.Log = q.log
 	return q.tail.event(q.st, id, appendRelease(q.tail.scratch, id, packetID))
 }
 
@@ -180,7 +180,6 @@ func (q *Queues) Assign(group ID, seq uint64, pos store.Position, to Target, e E
 func (q *Queues) assign(a *assignEntry) (store.Ticket, error) {
 	q.tail.mu.Lock()
 	defer q.tail.mu.Unlock()
-	q.tail.batch.Log = q.log
 	q.tail.dirty.add(a.to.Queue)
 	q.tail.since.pointers++
 	return q.tail.event(q.st, a.group, a.append(q.tail.scratch))
@@ -213,10 +212,7 @@ func (q *Queues) Changed(id ID) {
 func (q *Queues) Load(pos store.Position) ([]byte, error) {
 	entry, err := q.st.ReadAt(q.log, pos)
 	if errors.Is(err, store.ErrNotFound) {
-		q.order.Lock()
-		to, ok := q.forwarded.message(pos)
-		q.order.Unlock()
-		if ok {
+		if to, ok := q.forwarded.message(pos); ok {
 			entry, err = q.st.ReadAt(q.log, to)
 		}
 	}
@@ -233,7 +229,7 @@ func (q *Queues) Stats() Stats {
 	defer q.tail.mu.Unlock()
 	s := q.tail.stats
 	s.Live, s.LogBytes = q.tail.spans.live, q.tail.spans.held
-	s.Ranges = len(q.tail.spans.list)
+	s.Ranges, s.Unbalanced = len(q.tail.spans.list), uint64(q.tail.spans.negative)
 	s.Next, s.Mark, s.Dirty, s.DonesHeld = q.tail.next, q.tail.mark, q.tail.dirty.len(), pending
 	return s
 }

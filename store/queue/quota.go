@@ -3,15 +3,15 @@ package queue
 import (
 	"context"
 	"fmt"
-
-	"gridmq/store"
+	"time"
 )
 
 // relieve makes room when the quota is nearly used up: what can be given back
 // is, whatever its age, and with DropOldest the oldest ranges go until an
 // eighth of the quota is free.
 func (q *Queues) relieve(ctx context.Context, owner Owner) error {
-	defer q.pressure.Store(false)
+	q.relieved = time.Now()
+	defer q.pressure.Store(false) // the next message over the line sets it again
 	if err := q.reclaim(ctx); err != nil {
 		return err
 	}
@@ -99,6 +99,19 @@ func (q *Queues) dropSome(owner Owner, found []holder) (n int) {
 	return n
 }
 
+// mayRelieve bounds how often: a quota that stays used up must not cost a round
+// per refused message. While it waits the pressure stays on, so that Publish
+// does not wake Run again.
+func (q *Queues) mayRelieve() (wait time.Duration) {
+	q.tail.mu.Lock()
+	grown := q.tail.since.bytes >= q.o.QuotaBytes/16
+	q.tail.mu.Unlock()
+	if grown {
+		return 0
+	}
+	return time.Until(q.relieved.Add(relieveEvery))
+}
+
 // tellLost tells the owner what Open could not find.
 func (q *Queues) tellLost(owner Owner) {
 	lost := q.lost
@@ -116,5 +129,3 @@ func (q *Queues) tellLost(owner Owner) {
 		lost = lost[n:]
 	}
 }
-
-var _ store.Position

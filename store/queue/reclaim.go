@@ -171,7 +171,6 @@ func (q *Queues) submitMoved(entries []byte, ends []int) (store.Position, error)
 	t := &q.tail
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.batch.Log = q.log
 	at := 0
 	for _, end := range ends {
 		t.batch.Entries = append(t.batch.Entries, entries[at:end])
@@ -211,10 +210,10 @@ func (q *Queues) movePointer(owner Owner, id ID, from, to store.Position) {
 	t.mu.Unlock()
 
 	owner.Moved(id, from, to)
-	q.forwarded.add(id, from, to)
 	if !owner.Holds(id, to) {
 		return // finished meanwhile: its Done is on the way
 	}
+	q.forwarded.add(id, from, to)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, x := range t.transit {
@@ -242,14 +241,12 @@ func (q *Queues) dropDamaged(owner Owner, s survivor, why error) {
 	q.tail.stats.Damaged++
 }
 
-// drop tells the owner that a pointer is gone, and counts it. The order lock
-// is held.
+// drop tells the owner that a message is gone. The order lock is held.
 func (q *Queues) drop(owner Owner, id ID, pos store.Position, why error) {
 	owner.Dropped(id, pos, why)
 	t := &q.tail
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ended(id, pos)
 	t.dirty.add(id)
 	t.stats.Dropped++
 }

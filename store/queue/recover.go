@@ -15,6 +15,7 @@ import (
 func Open(st store.Store, log store.LogID, o Options, r Recovery) (*Queues, error) {
 	o = o.withDefaults()
 	q := &Queues{st: st, log: log, o: o, prefix: logPrefix(log), kick: make(chan struct{}, 1)}
+	q.tail.batch.Log = log
 	q.tail.spans.maxCount, q.tail.spans.maxBytes = store.Position(o.RangeSize), o.RangeBytes
 	rc := recovery{q: q, r: r, from: make(map[ID]store.Position), started: time.Now()}
 	for _, step := range []func() error{rc.mark, rc.count, rc.snapshots, rc.replay, rc.forget} {
@@ -41,7 +42,7 @@ type recovery struct {
 	in      interner
 
 	last    store.Position // of the log
-	shifted bool           // a message was lost: seqs after it are not the old ones
+	shifted bool           // a message or snapshot was lost: seqs after it are not the old ones
 	damaged uint64
 
 	started     time.Time
@@ -79,7 +80,7 @@ func (rc *recovery) mark() error {
 	for _, sp := range list {
 		if sp.first < mark {
 			sp.end = min(sp.end, mark)
-			t.spans.list = append(t.spans.list, sp)
+			t.spans.join(sp)
 		}
 	}
 	t.spans.sealed = true
@@ -119,6 +120,7 @@ func (rc *recovery) snapshots() error {
 	})
 	if errors.Is(err, store.ErrDamaged) {
 		rc.damage("snapshots were damaged", "error", err)
+		rc.shifted = true // some queue has lost its numbers
 		err = nil
 	}
 	return err
@@ -130,6 +132,7 @@ func (rc *recovery) restore(d store.Document) {
 	version, pos := r.byte(), store.Position(r.uvarint())
 	if !ok || r.bad || version != snapshotVersion {
 		rc.damage("snapshot of a queue was malformed", "queue", uint64(id))
+		rc.shifted = true
 		return
 	}
 	if pos > rc.last+1 {
@@ -140,6 +143,7 @@ func (rc *recovery) restore(d store.Document) {
 	switch {
 	case err != nil:
 		rc.damage("snapshot of a queue was refused", "queue", uint64(id), "error", err)
+		rc.shifted = true
 		known = rc.r.Known(id)
 	case !known:
 		rc.orphans = append(rc.orphans, id)

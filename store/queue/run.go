@@ -45,7 +45,7 @@ func (q *Queues) Run(ctx context.Context, owner Owner) {
 			q.note(q.reclaim(ctx), retry)
 		case <-retry.C:
 		}
-		q.note(q.tidy(ctx, owner), retry)
+		q.note(q.tidy(ctx, owner, retry), retry)
 	}
 }
 
@@ -56,7 +56,7 @@ func stopped() *time.Timer {
 }
 
 // tidy takes a round when one is due and makes room when it is short.
-func (q *Queues) tidy(ctx context.Context, owner Owner) error {
+func (q *Queues) tidy(ctx context.Context, owner Owner, retry *time.Timer) error {
 	q.tail.mu.Lock()
 	due := q.due()
 	q.tail.mu.Unlock()
@@ -69,10 +69,14 @@ func (q *Queues) tidy(ctx context.Context, owner Owner) error {
 			return err
 		}
 	}
-	if q.pressure.Load() {
-		return q.relieve(ctx, owner)
+	if !q.pressure.Load() {
+		return nil
 	}
-	return nil
+	if wait := q.mayRelieve(); wait > 0 {
+		retry.Reset(wait)
+		return nil
+	}
+	return q.relieve(ctx, owner)
 }
 
 // note logs what went wrong and has it tried again.

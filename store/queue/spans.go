@@ -43,6 +43,19 @@ func (s *spans) append(pos store.Position, size, live int64) {
 	s.add(sp, live)
 }
 
+// join appends sp to the span before it, if that touches it and has room.
+// Every round ends a span, so that an idle log would collect tiny ones.
+func (s *spans) join(sp span) {
+	if n := len(s.list); n > 0 {
+		last := &s.list[n-1]
+		if last.end == sp.first && sp.end-last.first <= s.maxCount && last.bytes+sp.bytes <= s.maxBytes {
+			last.end, last.bytes = sp.end, last.bytes+sp.bytes
+			return
+		}
+	}
+	s.list = append(s.list, sp)
+}
+
 func (s *spans) full(sp *span) bool {
 	return sp.end-sp.first >= s.maxCount || sp.bytes >= s.maxBytes
 }
@@ -99,8 +112,8 @@ func (s *spans) drop(first store.Position) {
 }
 
 // takeEmpty takes away the spans without live pointers that end at or before
-// mark and calls gone for each gap that grew by it, neighbours included: [from, to).
-// Spans that are not full yet stay, but for those that can never be filled.
+// mark and calls gone for each gap that grew by it: the whole of it, [from, to),
+// since records that lie across its parts can go only with both.
 func (s *spans) takeEmpty(mark store.Position, gone func(from, to store.Position)) (n store.Position) {
 	kept := s.list[:0]
 	from := store.Position(1) // end of the last span that is kept

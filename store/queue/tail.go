@@ -81,7 +81,7 @@ func (t *tail) ended(id ID, pos store.Position) {
 	t.spans.count(pos, -1)
 }
 
-// grow keeps the memory of a scratch buffer bounded.
+// shrink empties a scratch buffer and keeps its memory bounded.
 func shrink(b []byte) []byte {
 	if cap(b) > 1<<20 {
 		return nil

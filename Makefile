@@ -1,0 +1,47 @@
+# `make run` starts a broker to try; `make test` is what CI runs. `make help` lists the rest.
+
+GO      ?= go
+BIN     := bin/gridmq
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+# What the whole suite may take, and one package of it.
+TEST_TIMEOUT ?= 12m
+FUZZ_TIME    ?= 60s
+BENCH        ?= .
+RUN_ARGS     ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fuzz bench tools fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything; data in ./data
+	@$(BIN) serve --dev --data ./data $(RUN_ARGS)
+
+build: ## build bin/gridmq
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/gridmq
+
+test: tools lint ## vet, staticcheck and all tests with the race detector, as CI does
+	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+
+lint: ## gofmt, vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+fuzz: ## each fuzz target for a minute (FUZZ_TIME=60s)
+	@GO='$(GO)' bash internal/scripts/fuzz.sh $(FUZZ_TIME)
+
+bench: ## the benchmarks beside the code (BENCH=Match picks some)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+tools: ## install what the tests use besides Go (Debian's mosquitto), when missing
+	@bash internal/scripts/tools.sh
+
+fmt: ## format the code
+	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+clean: ## remove what was built; ./data is kept
+	rm -rf bin

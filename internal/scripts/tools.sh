@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs what the tests use besides Go: mosquitto_pub and mosquitto_sub as
+# foreign clients, mosquitto as a foreign broker. In CI a missing one is an
+# error; on a developer's machine it is a warning, and the tests that need it
+# say so and skip.
+set -euo pipefail
+
+missing=()
+command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
+command -v mosquitto_pub >/dev/null && command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+	# RUNLEVEL=1: only the programs are wanted, no broker on port 1883.
+	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+	if apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2; then
+		exit 0
+	fi
+fi
+echo "missing: ${missing[*]} (on Debian and Ubuntu: sudo apt-get install ${missing[*]})" >&2
+[ "${CI:-}" != true ]

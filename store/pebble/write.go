@@ -1,0 +1,216 @@
+package pebble
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"gridmq/store"
+	"gridmq/store/internal/commit"
+)
+
+// keepBatch is how many bytes of a batch's memory are kept for the next one.
+const keepBatch = 8 << 20
+
+// engine is what the committer sees of a Store.
+type engine Store
+
+// Space implements commit.Engine.
+func (e *engine) Space() (n, slack int64) { return e.disk.space() }
+
+// Write implements commit.Engine: one Pebble batch, synced.
+func (e *engine) Write(g *commit.Group) (err error) {
+	defer func() {
+		if r := recover(); r != nil { // Pebble panics when a log cannot be written
+			err = fmt.Errorf("pebble panicked: %v", r)
+		}
+		if err != nil {
+			_ = (*Store)(e).fail(err)
+		}
+	}()
+	b := e.batch
+	b.Reset()
+	w := writer{e: e, b: b}
+	for _, m := range g.Moves { // first: a document may be written again in this group
+		w.move(m)
+	}
+	for _, p := range g.Parts {
+		w.part(p)
+	}
+	w.table(g)
+	for _, c := range g.Cuts {
+		w.cut(g, c)
+	}
+	if w.err != nil {
+		return w.err
+	}
+	how := pebble.Sync
+	if g.Lazy() || e.options.Durability == Relaxed {
+		how = pebble.NoSync
+	}
+	return b.Commit(how)
+}
+
+// writer fills a batch. The first error stays.
+type writer struct {
+	e   *engine
+	b   *pebble.Batch
+	key []byte // scratch
+	end []byte // scratch
+	err error
+}
+
+func (w *writer) note(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// part writes the records of one log. The entries are copied once, into the
+// batch.
+func (w *writer) part(p *commit.Part) {
+	id := p.Log.ID
+	for from := 0; from < len(p.Ends); {
+		s := next(p, from)
+		op := w.b.SetDeferred(recordKeySize(id), s.size())
+		appendRecord(op.Key[:0], id, s.first(), s.to-s.from)
+		s.encode(op.Key, op.Value)
+		w.note(op.Finish())
+		from = s.to
+	}
+}
+
+// table writes the changes of the table, and the newest revision so that it
+// grows for ever.
+func (w *writer) table(g *commit.Group) {
+	if len(g.Ops) == 0 {
+		return
+	}
+	for i, op := range g.Ops {
+		switch {
+		case op.Prefix:
+			w.key = appendDocument(w.key[:0], op.Key)
+			w.note(w.b.DeleteRange(w.key, after(w.key), nil))
+		case op.Delete:
+			w.key = appendDocument(w.key[:0], op.Key)
+			w.note(w.b.Delete(w.key, nil))
+		default:
+			d := w.b.SetDeferred(1+len(op.Key), docHead+len(op.Value)+crcSize)
+			appendDocument(d.Key[:0], op.Key)
+			encodeDocument(d.Key, d.Value, op.Value, g.Base+uint64(i)+1)
+			w.note(d.Finish())
+		}
+	}
+	w.note(w.b.Set(revisionKey, number(revisionKey, g.Base+uint64(len(g.Ops))), nil))
+}
+
+// cut remembers what is truncated and deletes the records that are covered
+// wholly by now: those that begin in [from, to).
+func (w *writer) cut(g *commit.Group, c commit.Cut) {
+	if len(c.Joined) == 1 && c.Joined[0] == c.Span {
+		return // nothing new
+	}
+	id := c.Log.ID
+	for _, old := range c.Joined {
+		w.key = appendPosition(w.key[:0], holeSpace, id, old.From)
+		w.note(w.b.Delete(w.key, nil))
+	}
+	w.key = appendPosition(w.key[:0], holeSpace, id, c.Span.From)
+	w.note(w.b.Set(w.key, number(w.key, uint64(c.Span.To)), nil))
+
+	// Records that straddle the edges of what is new may be covered by now, or
+	// reach beyond all that is.
+	from, to := c.Asked.From, c.Asked.To
+	if first, _, ok := w.covering(g, c.Log, from); ok && first >= c.Span.From {
+		from = first
+	}
+	if first, end, ok := w.covering(g, c.Log, to-1); ok {
+		if to = end; end > c.Span.To {
+			to = first
+		}
+	}
+	if from >= to {
+		return
+	}
+	w.key = appendPosition(w.key[:0], logSpace, id, from)
+	w.end = appendPosition(w.end[:0], logSpace, id, to)
+	w.note(w.b.DeleteRange(w.key, w.end, nil))
+}
+
+// covering finds the record that holds pos, in g or in the database.
+func (w *writer) covering(g *commit.Group, log *commit.Log, pos store.Position) (first, end store.Position, ok bool) {
+	for _, p := range g.Parts {
+		if p.Log != log || pos < p.First {
+			continue
+		}
+		for from := 0; from < len(p.Ends); {
+			s := next(p, from)
+			if pos < s.end() {
+				return s.first(), s.end(), true
+			}
+			from = s.to
+		}
+	}
+	it, err := w.e.db.NewIter(logBounds(log.ID))
+	if err != nil {
+		w.note(err)
+		return 0, 0, false
+	}
+	if it.SeekLT(appendPosition(nil, logSpace, log.ID, pos+1)) {
+		var n int
+		first, n = parsePlace(it.Key())
+		end = first + store.Position(n)
+		ok = pos < end
+	}
+	if err := it.Close(); err != nil && !pebble.IsCorruptionError(err) {
+		w.note(err)
+	}
+	return first, end, ok
+}
+
+// move sets a damaged record aside, if it is still the one that was found.
+func (w *writer) move(m commit.Move) {
+	value, closer, err := w.e.db.Get(m.Key)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		return // removed meanwhile
+	case pebble.IsCorruptionError(err): // cannot be read, only left behind
+	case err != nil:
+		w.note(err)
+		return
+	default:
+		defer closer.Close()
+		if check(m.Key, value) == nil {
+			return // written again meanwhile
+		}
+	}
+	q := append([]byte{quarantineSpace}, m.Key...)
+	w.note(w.b.Set(q, quarantined(m.Damage.Reason, value), nil))
+	w.note(w.b.Delete(m.Key, nil))
+}
+
+// Revision implements commit.Engine.
+func (e *engine) Revision(key []byte) (uint64, error) {
+	d, err := (*Store)(e).get(key)
+	switch {
+	case err == nil:
+		return d.Revision, nil
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDamaged): // as good as gone
+		return 0, nil
+	}
+	return 0, err
+}
+
+// Keys implements commit.Engine.
+func (e *engine) Keys(prefix []byte, visit func([]byte)) error {
+	from := appendDocument(nil, prefix)
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: after(from)})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		visit(it.Key()[1:])
+	}
+	return it.Close()
+}
