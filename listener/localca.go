@@ -65,31 +65,31 @@ func ensureLocalCA(dir string, hosts []string) (LocalCA, error) {
 		}
 		out.Made = true
 	}
-	for name, generate := range serverKeys {
+	for _, k := range serverKeys {
 		f := CertificateFiles{
-			CertFile: filepath.Join(dir, "server-"+name+".pem"),
-			KeyFile:  filepath.Join(dir, "server-"+name+"-key.pem"),
+			CertFile: filepath.Join(dir, "server-"+k.name+".pem"),
+			KeyFile:  filepath.Join(dir, "server-"+k.name+"-key.pem"),
 		}
 		out.Server = append(out.Server, f)
 		if leaf, _, err := readPair(f.CertFile, f.KeyFile); err == nil && fits(leaf, issuer, hosts) {
 			continue
 		}
-		if err := makeServer(f, issuer, key, hosts, generate); err != nil {
+		if err := makeServer(f, issuer, key, hosts, k.generate); err != nil {
 			return out, err
 		}
 		out.Made = true
 	}
-	slices.SortFunc(out.Server, func(a, b CertificateFiles) int { // "ec" before "rsa"
-		return slices.Compare([]byte(a.CertFile), []byte(b.CertFile))
-	})
 	return out, nil
 }
 
-// serverKeys are the two kinds of spec/mqtt-protocol.md section 1. P-256 and
+// serverKeys, the preferred one first, are the two kinds of spec/mqtt-protocol.md section 1. P-256 and
 // not P-384: signing is some ten times cheaper, and a handshake is a signature.
-var serverKeys = map[string]func() (crypto.Signer, error){
-	"ec":  func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
-	"rsa": func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) },
+var serverKeys = []struct {
+	name     string
+	generate func() (crypto.Signer, error)
+}{
+	{"ec", func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }},
+	{"rsa", func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }},
 }
 
 func makeCA(files LocalCA) (*x509.Certificate, crypto.Signer, error) {

@@ -98,12 +98,11 @@ type Session struct {
 
 	out []byte // bytes for the client
 
-	queue    Queue  // QoS 1 and 2
-	next     uint64 // the first seq not sent on this connection
-	inflight int    // sent on this connection and not finished
-	flying   int    // bytes of those
-	safe     uint64 // QoS 2 up to this seq is durable and may be sent
-	unsafe   []pledge
+	queue    Queue      // QoS 1 and 2
+	next     uint64     // the first seq not sent on this connection
+	inflight int        // sent on this connection and not finished
+	flying   int        // bytes of those
+	unsafe   []pledge   // QoS 2 that is not durable yet and must not be sent
 	zero     ring[Item] // QoS 0 that found the buffer full
 	zeroSize int
 	topics   map[string]uint16 // aliases we have given out

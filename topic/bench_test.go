@@ -10,7 +10,7 @@ import (
 type sub struct {
 	session *int
 	slot    uint32
-	qos     byte
+	_       byte // QoS: the size is what counts
 }
 
 const million = 1_000_000
