@@ -52,18 +52,20 @@ type conn struct {
 	v5     bool
 	rest   []byte // read together with CONNECT
 
-	problems bool // the client wants reason strings (section 3.1.2.11.7)
-	max      uint32
-	flushing bool // a goroutine writes; guarded by x.mu, like the next two
-	relief   chan struct{}
-	held     *deadline
-	active   atomic.Int64
-	keep     int64 // keep alive, ms, with its half on top; 0: none
-	alive    *deadline
-	expiry   uint32       // of the session, as the client set it last
-	ended    atomic.Bool  // end was called
-	why      atomic.Value // cause
-	goodbye  bool         // the client sent DISCONNECT without asking for its will
+	problems  bool // the client wants reason strings (section 3.1.2.11.7)
+	max       uint32
+	clientMax uint32 // the client's Maximum Packet Size; 0: none
+	flushing  bool   // a goroutine writes; guarded by x.mu, like the next three
+	greeted   bool   // CONNACK has been written
+	relief    chan struct{}
+	held      *deadline
+	active    atomic.Int64
+	keep      int64 // keep alive, ms, with its half on top; 0: none
+	alive     *deadline
+	expiry    uint32       // of the session, as the client set it last
+	ended     atomic.Bool  // end was called
+	why       atomic.Value // cause
+	goodbye   bool         // the client sent DISCONNECT without asking for its will
 
 	now     int64
 	in      mqtt.Publish
@@ -413,7 +415,11 @@ func (c *conn) farewell(code mqtt.Code, reason string) {
 		x.mu.Lock()
 		if !c.flushing {
 			c.flushing = true // for good: nobody writes after DISCONNECT [MQTT-3.14.4-1]
+			greeted := c.greeted
 			x.mu.Unlock()
+			if !greeted { // CONNACK must be the first packet [MQTT-3.2.0-1]
+				return
+			}
 			break
 		}
 		x.mu.Unlock()
@@ -430,7 +436,7 @@ func (c *conn) farewell(code mqtt.Code, reason string) {
 		d.Properties.ReasonString = reason
 		d.Properties.Mark(mqtt.PropReasonString)
 	}
-	if done, err := c.nc.Push(d.Append(nil, c.v)); err == nil && !done {
+	if done, err := c.nc.Push(mqtt.AppendFit(nil, c.v, c.clientMax, &d)); err == nil && !done {
 		_ = c.nc.Drain(patience)
 	}
 }

@@ -24,7 +24,7 @@ func (c *conn) connect() error {
 	c.log = c.b.log.With("namespace", ns.name)
 	p, rest, err := c.readConnect()
 	if p != nil {
-		c.v, c.v5 = p.Version, p.Version == mqtt.V5
+		c.v, c.v5, c.clientMax = p.Version, p.Version == mqtt.V5, p.Properties.MaximumPacketSize
 	}
 	if err != nil {
 		return c.refuse(err)
@@ -62,13 +62,6 @@ func (c *conn) connect() error {
 // begin starts the session's part of the connection: CONNACK is the first
 // packet [MQTT-3.2.0-1], whatever waits for the client follows it.
 func (c *conn) begin(p *mqtt.Connect, ack mqtt.Connack) {
-	x := c.x
-	x.mu.Lock()
-	if x.conn == c {
-		x.s.Connect(c.options(p))
-		x.s.Write(ack.Append(nil, c.v))
-	}
-	x.mu.Unlock()
 	keep := p.KeepAlive
 	if ack.Properties.Has(mqtt.PropServerKeepAlive) {
 		keep = ack.Properties.ServerKeepAlive
@@ -77,7 +70,17 @@ func (c *conn) begin(p *mqtt.Connect, ack mqtt.Connack) {
 	}
 	c.watch(keep)
 	c.b.metrics.connected(c.peer.Transport, c.v)
-	x.flush()
+	x := c.x
+	x.mu.Lock()
+	if x.conn != c { // taken over before it began
+		x.mu.Unlock()
+		return
+	}
+	x.s.Connect(c.options(p))
+	x.s.Write(ack.Append(nil, c.v))
+	c.greeted, c.flushing = true, true
+	c.b.serving.Add(1)
+	x.writeOut(c) // in the same breath, or a take-over could get in between
 	c.ns.dispatchShared(x)
 }
 
@@ -140,7 +143,7 @@ func (c *conn) refuse(err error) error {
 		ack.Properties.ReasonString = reasonText(e)
 		ack.Properties.Mark(mqtt.PropReasonString)
 	}
-	if done, werr := c.nc.Push(ack.Append(nil, v)); werr == nil && !done {
+	if done, werr := c.nc.Push(mqtt.AppendFit(nil, v, c.clientMax, &ack)); werr == nil && !done {
 		_ = c.nc.Drain(2 * time.Second)
 	}
 	return err
