@@ -32,7 +32,7 @@ var table = map[string]string{
 	"control":   "identity access route delivery event topic store",
 	"server":    everything,
 	"docs":      "",
-	"cmd":       "server client bench docs", // and control's client, when there is one
+	"cmd":       "server client mqtt topic bench docs", // and control's client, when there is one
 	"bench":     "mqtt client",
 	"test":      everything,
 	"internal":  "",

@@ -92,6 +92,12 @@ func (l *Loader) PlaceOf(path string) Place {
 	return Place{}
 }
 
+// IsSet says whether a source named exactly this path.
+func (l *Loader) IsSet(path string) bool {
+	_, ok := l.places[path]
+	return ok
+}
+
 // Err returns Problems, or nil when there are none.
 func (l *Loader) Err() error {
 	if len(l.problems) == 0 {

@@ -43,6 +43,7 @@ func (e *engine) Write(g *commit.Group) error {
 			e.held -= rs.cut(c.Span)
 		}
 	}
+	g.Publish()
 	return nil
 }
 

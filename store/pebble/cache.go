@@ -72,7 +72,7 @@ func (c *cache) shard(k chunk) *shard {
 
 // stripe is the lock of those who load the record of pos.
 func (c *cache) stripe(log *commit.Log, pos store.Position) *sync.Mutex {
-	return &c.loading[maphash.Comparable(c.seed, chunk{log, uint64(pos) >> 6})%stripes]
+	return &c.loading[maphash.Comparable(c.seed, chunk{log, uint64(pos) >> 10})%stripes]
 }
 
 // get finds the record that holds pos.

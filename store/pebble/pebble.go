@@ -95,6 +95,8 @@ type Store struct {
 	ended   atomic.Bool // closed or failed
 	broken  chan error  // capacity 1: the first failure
 	batch   *pebble.Batch
+	flight  flight
+	loads   atomic.Uint64 // records read for the cache
 }
 
 var _ store.Store = (*Store)(nil)

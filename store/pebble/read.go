@@ -53,6 +53,7 @@ func (s *Store) load(log *commit.Log, pos store.Position) (record, error) {
 		return record{}, err
 	}
 	defer s.gate.leave()
+	s.loads.Add(1)
 	it, err := s.db.NewIter(logBounds(log.ID))
 	if err != nil {
 		return record{}, s.fail(err)

@@ -15,7 +15,12 @@ func (s *Store) Get(key []byte) (store.Document, error) {
 		return store.Document{}, err
 	}
 	defer s.gate.leave()
-	return s.get(key)
+	var d store.Document
+	var err error
+	if e := s.view(func(f *flight) bool { return f.concerns(key) }, func() { d, err = s.get(key) }); e != nil {
+		return d, e
+	}
+	return d, err
 }
 
 func (s *Store) get(key []byte) (store.Document, error) {
@@ -51,7 +56,13 @@ func (s *Store) List(prefix, from []byte, visit func(store.Document) bool) error
 	if upper != nil && bytes.Compare(lower, upper) >= 0 {
 		return nil
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	var it *pebble.Iterator
+	var err error
+	if e := s.view(func(f *flight) bool { return f.touches(prefix) }, func() {
+		it, err = s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	}); e != nil {
+		return e
+	}
 	if err != nil {
 		return s.fail(err)
 	}

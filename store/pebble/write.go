@@ -11,7 +11,7 @@ import (
 )
 
 // keepBatch is how many bytes of a batch's memory are kept for the next one.
-const keepBatch = 8 << 20
+const keepBatch = 16 << 20
 
 // engine is what the committer sees of a Store.
 type engine Store
@@ -49,7 +49,15 @@ func (e *engine) Write(g *commit.Group) (err error) {
 	if g.Lazy() || e.options.Durability == Relaxed {
 		how = pebble.NoSync
 	}
-	return b.Commit(how)
+	if len(g.Ops) > 0 {
+		e.flight.takeOff(g)
+		defer e.flight.land()
+	}
+	if err := b.Commit(how); err != nil {
+		return err
+	}
+	g.Publish()
+	return nil
 }
 
 // writer fills a batch. The first error stays.

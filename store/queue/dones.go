@@ -64,9 +64,7 @@ func (q *Queues) flushDones() {
 	if len(items) == 0 {
 		return
 	}
-	slices.SortFunc(items, func(a, b finished) int {
-		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.seq, b.seq))
-	})
+	sortDones(items)
 	d.out = appendDones(shrink(d.out), items)
 	written := len(d.out) > 1 // else there was nothing but seq 0
 
@@ -84,6 +82,12 @@ func (q *Queues) flushDones() {
 	if _, _, err := t.submit(q.st, 0); err != nil {
 		t.stats.Lost += uint64(len(items))
 	}
+}
+
+func sortDones(items []finished) {
+	slices.SortFunc(items, func(a, b finished) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.seq, b.seq))
+	})
 }
 
 // appendDones writes a done entry: for each queue its runs of seqs, both

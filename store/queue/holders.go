@@ -32,16 +32,16 @@ const (
 )
 
 // holders returns those who point into sp, at most about limit, sorted.
-func (q *Queues) holders(ctx context.Context, owner Owner, sp span, limit int) ([]holder, error) {
+func (q *Queues) holders(ctx context.Context, sp span, limit int) ([]holder, error) {
 	var found []holder
 	var err error
-	if f, ok := owner.(Finder); ok {
+	if f, ok := q.owner.(Finder); ok {
 		f.Find(sp.first, sp.end, func(id ID, pos store.Position) bool {
 			found = append(found, holder{pos, id})
 			return len(found) < limit
 		})
 	} else {
-		found, err = q.askTargets(ctx, owner, sp, limit)
+		found, err = q.askTargets(ctx, sp, limit)
 	}
 	slices.SortFunc(found, func(a, b holder) int {
 		return cmp.Or(cmp.Compare(a.pos, b.pos), cmp.Compare(a.id, b.id))
@@ -50,7 +50,7 @@ func (q *Queues) holders(ctx context.Context, owner Owner, sp span, limit int) (
 }
 
 // askTargets reads the entries of sp and asks their targets.
-func (q *Queues) askTargets(ctx context.Context, owner Owner, sp span, limit int) (found []holder, err error) {
+func (q *Queues) askTargets(ctx context.Context, sp span, limit int) (found []holder, err error) {
 	type listed struct {
 		pos     store.Position
 		targets []byte
@@ -77,7 +77,7 @@ func (q *Queues) askTargets(ctx context.Context, owner Owner, sp span, limit int
 			return nil, err
 		}
 		for _, l := range list {
-			found = q.ask(owner, l.pos, l.targets, found)
+			found = q.ask(l.pos, l.targets, found)
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -88,13 +88,13 @@ func (q *Queues) askTargets(ctx context.Context, owner Owner, sp span, limit int
 }
 
 // ask appends those of the targets that hold pos.
-func (q *Queues) ask(owner Owner, pos store.Position, targets []byte, found []holder) []holder {
+func (q *Queues) ask(pos store.Position, targets []byte, found []holder) []holder {
 	ids := make([]ID, 0, askAtOnce)
 	flush := func() {
 		q.order.Lock()
 		defer q.order.Unlock()
 		for _, id := range ids {
-			if owner.Holds(id, pos) {
+			if q.owner.Holds(id, pos) {
 				found = append(found, holder{pos, id})
 			}
 		}

@@ -65,8 +65,8 @@ type Recovery interface {
 	Claim(id ID, packetID uint16)
 	Release(id ID, packetID uint16)
 	Moved(id ID, from, to store.Position)
-	// Positions calls visit for each position that the queue still needs, after
-	// the replay: live counts are built from it.
+	// Positions calls visit for each position that the queue still needs, once
+	// for each pointer: live counts are built from it.
 	Positions(id ID, visit func(store.Position))
 	// All calls visit for every queue that the owner has.
 	All(visit func(ID))
@@ -80,10 +80,12 @@ type Owner interface {
 	AppendState(b []byte, id ID) (out []byte, ok bool)
 	// Holds says whether the queue still needs the message at pos.
 	Holds(id ID, pos store.Position) bool
-	// Moved says that the message at from is now at to.
+	// Moved says that the message at from is now at to. It moves one pointer; a
+	// queue that has the message twice (by its own subscription and through a
+	// group) is told twice.
 	Moved(id ID, from, to store.Position)
 	// Dropped says that the message at pos was removed by the quota or was
-	// found damaged: the queue must do without it, and calls Done as for any
-	// other message.
+	// found damaged: the queue must do without it. It ends one pointer, and with
+	// Done as for any other message.
 	Dropped(id ID, pos store.Position, why error)
 }

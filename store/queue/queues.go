@@ -24,7 +24,9 @@ type Queues struct {
 
 	// order is held over the submission of a message and the Enqueue that
 	// gives it its seq, so that both have one order.
-	order sync.Mutex
+	order  sync.Mutex
+	owner  Owner                             // set by Run; guarded by order, but for Run itself
+	moving map[store.Position]store.Position // being copied forward, from and to; guarded by order
 
 	tail      tail
 	dones     dones
@@ -159,14 +161,17 @@ func (q *Queues) Release(id ID, packetID uint16) (store.Ticket, error) {
 }
 
 // Assign moves the message seq of group, at pos, to the end of another queue,
-// atomically. e.Enqueue gets the message's position (it may have been copied
-// forward since the caller looked); it must take the message from the one queue
-// and append it to the other. The record stays where it is.
+// atomically. group holds the message until e.Enqueue takes it out and appends
+// it to the other queue, with the position that Enqueue gets: the message may
+// have been copied forward since the caller looked.
 // Errors: store.ErrFull, store.ErrClosed; then e was not called.
 func (q *Queues) Assign(group ID, seq uint64, pos store.Position, to Target, e Enqueuer) (store.Ticket, error) {
 	q.order.Lock()
 	defer q.order.Unlock()
-	a := assignEntry{group: group, seq: seq, pos: q.forwarded.pointer(group, pos), to: to}
+	a := assignEntry{group: group, seq: seq, pos: pos, to: to}
+	if q.owner != nil && !q.owner.Holds(group, pos) {
+		a.pos = q.forwarded.pointer(group, pos)
+	}
 	ticket, err := q.assign(&a)
 	if err != nil {
 		return 0, err
@@ -177,12 +182,28 @@ func (q *Queues) Assign(group ID, seq uint64, pos store.Position, to Target, e E
 	return ticket, nil
 }
 
+// assign submits a. When its message is being copied forward the pointer goes
+// to the copy at once: replay moves only pointers that are older than the copy.
+// The order lock is held.
 func (q *Queues) assign(a *assignEntry) (store.Ticket, error) {
-	q.tail.mu.Lock()
-	defer q.tail.mu.Unlock()
-	q.tail.dirty.add(a.to.Queue)
-	q.tail.since.pointers++
-	return q.tail.event(q.st, a.group, a.append(q.tail.scratch))
+	from := a.pos
+	to, moving := q.moving[from]
+	if moving {
+		a.pos = to
+	}
+	t := &q.tail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dirty.add(a.to.Queue)
+	ticket, err := t.event(q.st, a.group, a.append(t.scratch))
+	if err == nil {
+		t.since.pointers++
+		if moving {
+			t.spans.count(from, -1)
+			t.spans.count(to, 1)
+		}
+	}
+	return ticket, err
 }
 
 // Ended says that a queue is gone, or some of its messages are, without a

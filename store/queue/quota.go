@@ -9,17 +9,17 @@ import (
 // relieve makes room when the quota is nearly used up: what can be given back
 // is, whatever its age, and with DropOldest the oldest ranges go until an
 // eighth of the quota is free.
-func (q *Queues) relieve(ctx context.Context, owner Owner) error {
+func (q *Queues) relieve(ctx context.Context) error {
 	q.relieved = time.Now()
 	defer q.pressure.Store(false) // the next message over the line sets it again
 	if err := q.reclaim(ctx); err != nil {
 		return err
 	}
 	if q.overQuota() {
-		if err := q.round(ctx, owner); err != nil {
+		if err := q.round(ctx); err != nil {
 			return err
 		}
-		if err := q.copyForward(ctx, owner, true); err != nil {
+		if err := q.copyForward(ctx, true); err != nil {
 			return err
 		}
 	}
@@ -28,7 +28,7 @@ func (q *Queues) relieve(ctx context.Context, owner Owner) error {
 		if !ok {
 			return nil
 		}
-		if err := q.dropRange(ctx, owner, sp); err != nil {
+		if err := q.dropRange(ctx, sp); err != nil {
 			return err
 		}
 	}
@@ -59,16 +59,16 @@ const dropAtOnce = 16 << 10
 // dropRange removes a range that queues still point into, and tells them. The
 // range is taken out of the mark first: a pointer that a crash brings back is
 // then known to be lost.
-func (q *Queues) dropRange(ctx context.Context, owner Owner, sp span) error {
+func (q *Queues) dropRange(ctx context.Context, sp span) error {
 	for {
-		found, err := q.holders(ctx, owner, sp, dropAtOnce)
+		found, err := q.holders(ctx, sp, dropAtOnce)
 		if err != nil {
 			return err
 		}
 		dropped := 0
 		for len(found) > 0 {
 			n := min(len(found), askAtOnce)
-			dropped += q.dropSome(owner, found[:n])
+			dropped += q.dropSome(found[:n])
 			found = found[n:]
 		}
 		if dropped == 0 {
@@ -87,14 +87,11 @@ func (q *Queues) dropRange(ctx context.Context, owner Owner, sp span) error {
 	return q.truncate([]gap{{sp.first, sp.end}})
 }
 
-func (q *Queues) dropSome(owner Owner, found []holder) (n int) {
+func (q *Queues) dropSome(found []holder) (n int) {
 	q.order.Lock()
 	defer q.order.Unlock()
 	for _, h := range found {
-		if owner.Holds(h.id, h.pos) {
-			q.drop(owner, h.id, h.pos, ErrQuota)
-			n++
-		}
+		n += q.drop(h.id, h.pos, ErrQuota)
 	}
 	return n
 }
@@ -113,16 +110,15 @@ func (q *Queues) mayRelieve() (wait time.Duration) {
 }
 
 // tellLost tells the owner what Open could not find.
-func (q *Queues) tellLost(owner Owner) {
+func (q *Queues) tellLost() {
 	lost := q.lost
 	q.lost = nil
 	for len(lost) > 0 {
 		n := min(len(lost), askAtOnce)
 		q.order.Lock()
 		for _, l := range lost[:n] {
-			if owner.Holds(l.id, l.pos) {
+			if q.drop(l.id, l.pos, l.why) > 0 {
 				q.o.Logger.Error("message was lost", "queue", uint64(l.id), "position", uint64(l.pos), "error", l.why)
-				q.drop(owner, l.id, l.pos, l.why)
 			}
 		}
 		q.order.Unlock()

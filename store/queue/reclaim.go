@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gridmq/store"
 )
@@ -40,7 +41,7 @@ func (q *Queues) truncate(gaps []gap) error {
 
 // copyForward moves what is left of old ranges that are nearly empty to the
 // end of the log. hard ignores their age.
-func (q *Queues) copyForward(ctx context.Context, owner Owner, hard bool) error {
+func (q *Queues) copyForward(ctx context.Context, hard bool) error {
 	if q.o.CopyForwardBelow < 0 {
 		return nil
 	}
@@ -50,7 +51,7 @@ func (q *Queues) copyForward(ctx context.Context, owner Owner, hard bool) error 
 			return q.reclaim(ctx)
 		}
 		after = sp.end
-		if err := q.copyRange(ctx, owner, sp); err != nil {
+		if err := q.copyRange(ctx, sp); err != nil {
 			return fmt.Errorf("copy forward [%d, %d): %w", sp.first, sp.end, err)
 		}
 		q.flushDones() // they are not to wait for all of this
@@ -88,18 +89,18 @@ type survivor struct {
 // copyRange copies the messages that sp's holders still want and moves their
 // pointers. The range goes when nothing points into it any more; a pointer
 // that was not found (on its way between two queues) keeps it.
-func (q *Queues) copyRange(ctx context.Context, owner Owner, sp span) error {
-	found, err := q.holders(ctx, owner, sp, int(sp.live)+askAtOnce)
+func (q *Queues) copyRange(ctx context.Context, sp span) error {
+	found, err := q.holders(ctx, sp, int(sp.live)+askAtOnce)
 	if err != nil {
 		return err
 	}
-	survivors, bytes := q.survivors(owner, found)
+	survivors, bytes := q.survivors(found)
 	if bytes > sp.bytes/2 {
 		q.setTried(sp)
 		return nil
 	}
 	for len(survivors) > 0 {
-		n, err := q.copySome(ctx, owner, survivors)
+		n, err := q.copySome(ctx, survivors)
 		if err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ func (q *Queues) setTried(sp span) {
 }
 
 // survivors reads the messages of found. Holders of what cannot be read lose it.
-func (q *Queues) survivors(owner Owner, found []holder) (list []survivor, bytes int64) {
+func (q *Queues) survivors(found []holder) (list []survivor, bytes int64) {
 	for len(found) > 0 {
 		s := survivor{pos: found[0].pos}
 		for len(found) > 0 && found[0].pos == s.pos {
@@ -130,7 +131,7 @@ func (q *Queues) survivors(owner Owner, found []holder) (list []survivor, bytes 
 			s.record, err = recordOf(entry)
 		}
 		if err != nil {
-			q.dropDamaged(owner, s, err)
+			q.dropDamaged(s, err)
 			continue
 		}
 		list = append(list, s)
@@ -144,7 +145,7 @@ const copyAtOnce = 1 << 20
 
 // copySome copies the first n of list, waits until they are durable and moves
 // the pointers.
-func (q *Queues) copySome(ctx context.Context, owner Owner, list []survivor) (n int, err error) {
+func (q *Queues) copySome(ctx context.Context, list []survivor) (n int, err error) {
 	enc := encoders.Get().(*encoder)
 	defer enc.release()
 	enc.out = enc.out[:0]
@@ -154,7 +155,8 @@ func (q *Queues) copySome(ctx context.Context, owner Owner, list []survivor) (n 
 		ends = append(ends, len(enc.out))
 		n++
 	}
-	first, err := q.submitMoved(enc.out, ends)
+	defer q.moved()
+	first, err := q.submitMoved(list[:n], enc.out, ends)
 	if err != nil {
 		return 0, err
 	}
@@ -162,12 +164,16 @@ func (q *Queues) copySome(ctx context.Context, owner Owner, list []survivor) (n 
 		return 0, err
 	}
 	for i, s := range list[:n] {
-		q.movePointers(owner, s, first+store.Position(i))
+		q.movePointers(s, first+store.Position(i))
 	}
 	return n, nil
 }
 
-func (q *Queues) submitMoved(entries []byte, ends []int) (store.Position, error) {
+// submitMoved appends the copies of list. From then on until the pointers are
+// moved, Assign uses the copies.
+func (q *Queues) submitMoved(list []survivor, entries []byte, ends []int) (store.Position, error) {
+	q.order.Lock()
+	defer q.order.Unlock()
 	t := &q.tail
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -177,20 +183,35 @@ func (q *Queues) submitMoved(entries []byte, ends []int) (store.Position, error)
 		at = end
 	}
 	first, _, err := t.submit(q.st, 0)
-	if err == nil {
-		t.stats.CopiedForward += uint64(len(ends))
+	if err != nil {
+		return 0, err
 	}
-	return first, err
+	t.stats.CopiedForward += uint64(len(ends))
+	q.moving = make(map[store.Position]store.Position, len(list))
+	for i, s := range list {
+		q.moving[s.pos] = first + store.Position(i)
+	}
+	return first, nil
 }
 
+func (q *Queues) moved() {
+	q.order.Lock()
+	defer q.order.Unlock()
+	q.moving = nil
+}
+
+// sameMax bounds how often one queue is believed to hold one message: its own
+// subscription, and every group that may give it the message.
+const sameMax = 1 << 12
+
 // movePointers tells the holders of s, a few at a time.
-func (q *Queues) movePointers(owner Owner, s survivor, to store.Position) {
+func (q *Queues) movePointers(s survivor, to store.Position) {
 	for ids := s.ids; len(ids) > 0; {
 		n := min(len(ids), askAtOnce)
 		q.order.Lock()
 		for _, id := range ids[:n] {
-			if owner.Holds(id, s.pos) {
-				q.movePointer(owner, id, s.pos, to)
+			for i := 0; i < sameMax && q.owner.Holds(id, s.pos); i++ {
+				q.movePointer(id, s.pos, to)
 			}
 		}
 		q.order.Unlock()
@@ -201,52 +222,53 @@ func (q *Queues) movePointers(owner Owner, s survivor, to store.Position) {
 // movePointer moves one pointer. Its queue may finish with the message at any
 // moment, under either position: until it is seen at the new one it counts at
 // both, and whoever ends it takes both counts back. The order lock is held.
-func (q *Queues) movePointer(owner Owner, id ID, from, to store.Position) {
+func (q *Queues) movePointer(id ID, from, to store.Position) {
+	x := transit{id, from, to}
+	before := q.owner.Holds(id, to) // then seeing one there says nothing
 	t := &q.tail
 	t.mu.Lock()
 	t.spans.count(to, 1)
-	t.transit = append(t.transit, transit{id, from, to})
+	t.transit = append(t.transit, x)
 	t.dirty.add(id)
 	t.mu.Unlock()
 
-	owner.Moved(id, from, to)
-	if !owner.Holds(id, to) {
-		return // finished meanwhile: its Done is on the way
+	q.owner.Moved(id, from, to)
+	if before || !q.owner.Holds(id, to) {
+		return // finished meanwhile, or the second of two: its Done will tell
 	}
 	q.forwarded.add(id, from, to)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, x := range t.transit {
-		if x == (transit{id, from, to}) {
-			t.transit[i] = t.transit[len(t.transit)-1]
-			t.transit = t.transit[:len(t.transit)-1]
-			t.spans.count(from, -1)
-			break
-		}
+	if i := slices.Index(t.transit, x); i >= 0 {
+		t.transit = slices.Delete(t.transit, i, i+1)
+		t.spans.count(from, -1)
 	}
 }
 
 // dropDamaged takes a message that cannot be read away from its holders.
-func (q *Queues) dropDamaged(owner Owner, s survivor, why error) {
+func (q *Queues) dropDamaged(s survivor, why error) {
 	q.o.Logger.Error("message was lost", "position", uint64(s.pos), "queues", len(s.ids), "error", why)
 	q.order.Lock()
 	defer q.order.Unlock()
 	for _, id := range s.ids {
-		if owner.Holds(id, s.pos) {
-			q.drop(owner, id, s.pos, why)
-		}
+		q.drop(id, s.pos, why)
 	}
 	q.tail.mu.Lock()
 	defer q.tail.mu.Unlock()
 	q.tail.stats.Damaged++
 }
 
-// drop tells the owner that a message is gone. The order lock is held.
-func (q *Queues) drop(owner Owner, id ID, pos store.Position, why error) {
-	owner.Dropped(id, pos, why)
+// drop tells the owner that the message at pos is gone, as often as the queue
+// holds it. The order lock is held.
+func (q *Queues) drop(id ID, pos store.Position, why error) (n int) {
+	for n < sameMax && q.owner.Holds(id, pos) {
+		q.owner.Dropped(id, pos, why)
+		n++
+	}
 	t := &q.tail
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dirty.add(id)
-	t.stats.Dropped++
+	t.stats.Dropped += uint64(n)
+	return n
 }

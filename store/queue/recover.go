@@ -255,12 +255,26 @@ func (rc *recovery) message(pos store.Position, k kind, entry []byte) error {
 		switch {
 		case !rc.applies(id, pos):
 		case k == kindMoved:
-			rc.r.Moved(id, m.from, pos)
+			rc.moved(id, m.from, pos)
 		default:
 			rc.q.tail.since.pointers++
 			rc.r.Message(id, pos, flags, slots)
 		}
 	})
+}
+
+// moved moves all pointers of id that are at from: those that were done when
+// the message was copied are still here, as their Done comes later in the log.
+func (rc *recovery) moved(id ID, from, to store.Position) {
+	n := 0
+	rc.r.Positions(id, func(pos store.Position) {
+		if pos == from {
+			n++
+		}
+	})
+	for range n {
+		rc.r.Moved(id, from, to)
+	}
 }
 
 func (rc *recovery) assign(pos store.Position, entry []byte) error {

@@ -19,8 +19,11 @@ const (
 // writes what is left and a last round of snapshots, so that the next start
 // has nearly nothing to replay. It is called once.
 func (q *Queues) Run(ctx context.Context, owner Owner) {
-	defer q.shutdown(ctx, owner)
-	q.tellLost(owner)
+	q.order.Lock()
+	q.owner = owner
+	q.order.Unlock()
+	defer q.shutdown(ctx)
+	q.tellLost()
 	dones := stopped()
 	defer dones.Stop()
 	retry := stopped()
@@ -28,7 +31,7 @@ func (q *Queues) Run(ctx context.Context, owner Owner) {
 	armed := false
 	if q.restart {
 		q.restart = false
-		q.note(q.round(ctx, owner), retry)
+		q.note(q.round(ctx), retry)
 	}
 	for {
 		select {
@@ -45,7 +48,7 @@ func (q *Queues) Run(ctx context.Context, owner Owner) {
 			q.note(q.reclaim(ctx), retry)
 		case <-retry.C:
 		}
-		q.note(q.tidy(ctx, owner, retry), retry)
+		q.note(q.tidy(ctx, retry), retry)
 	}
 }
 
@@ -56,16 +59,16 @@ func stopped() *time.Timer {
 }
 
 // tidy takes a round when one is due and makes room when it is short.
-func (q *Queues) tidy(ctx context.Context, owner Owner, retry *time.Timer) error {
+func (q *Queues) tidy(ctx context.Context, retry *time.Timer) error {
 	q.tail.mu.Lock()
 	due := q.due()
 	q.tail.mu.Unlock()
 	if due {
 		q.flushDones()
-		if err := q.round(ctx, owner); err != nil {
+		if err := q.round(ctx); err != nil {
 			return err
 		}
-		if err := q.copyForward(ctx, owner, false); err != nil {
+		if err := q.copyForward(ctx, false); err != nil {
 			return err
 		}
 	}
@@ -76,7 +79,7 @@ func (q *Queues) tidy(ctx context.Context, owner Owner, retry *time.Timer) error
 		retry.Reset(wait)
 		return nil
 	}
-	return q.relieve(ctx, owner)
+	return q.relieve(ctx)
 }
 
 // note logs what went wrong and has it tried again.
@@ -92,11 +95,11 @@ func (q *Queues) note(err error, retry *time.Timer) {
 }
 
 // shutdown writes what is left. ctx has ended, so it has a limit of its own.
-func (q *Queues) shutdown(ctx context.Context, owner Owner) {
+func (q *Queues) shutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	q.flushDones()
-	err := q.round(ctx, owner)
+	err := q.round(ctx)
 	if err == nil {
 		err = q.reclaim(ctx)
 	}

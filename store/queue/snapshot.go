@@ -41,14 +41,14 @@ func (q *Queues) wakeIfDue() {
 // round writes the state of every queue that changed since the last round, and
 // then the mark from which start-up replays. A round that fails is made up for
 // by the next one.
-func (q *Queues) round(ctx context.Context, owner Owner) error {
+func (q *Queues) round(ctx context.Context) error {
 	mark, taken, since := q.begin()
 	ids := taken.sorted()
 	q.spare = taken
 	if mark == q.markNow() && len(ids) == 0 {
 		return nil
 	}
-	w := snapshotWriter{q: q, owner: owner}
+	w := snapshotWriter{q: q}
 	err := w.all(ctx, ids)
 	if err == nil {
 		err = q.writeMark(ctx, mark)
@@ -95,7 +95,6 @@ func (q *Queues) markNow() store.Position {
 // A snapshotWriter writes the states of queues, a few at a time.
 type snapshotWriter struct {
 	q        *Queues
-	owner    Owner
 	buf      []byte // keys and values
 	ends     []int  // of key, value, key, value ...; an empty value deletes
 	batch    store.Batch
@@ -149,7 +148,7 @@ func (w *snapshotWriter) add(id ID, pos store.Position) {
 	w.ends = append(w.ends, len(w.buf))
 	state := append(w.buf, snapshotVersion)
 	state = binary.AppendUvarint(state, uint64(pos))
-	if state, ok := w.owner.AppendState(state, id); ok {
+	if state, ok := w.q.owner.AppendState(state, id); ok {
 		w.buf = state
 	}
 	w.ends = append(w.ends, len(w.buf))

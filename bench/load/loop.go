@@ -1,0 +1,109 @@
+package load
+
+import (
+	"io"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// A packetReader cuts what is read into packets.
+type packetReader struct {
+	buf    []byte
+	r, w   int                                 // buf[r:w] has not been looked at
+	packet func(first byte, body []byte) error // body is valid until it returns
+	flush  func() error                        // all that was read has been seen
+}
+
+// loop reads until the connection ends. See packetReader for its arguments.
+func (c *conn) loop(size int, packet func(first byte, body []byte) error, flush func() error) error {
+	p := packetReader{buf: make([]byte, max(size, len(c.in))), packet: packet, flush: flush}
+	p.w = copy(p.buf, c.in)
+	c.in = nil
+	if err := p.cut(); err != nil {
+		return err
+	}
+	if tc, ok := c.nc.(*net.TCPConn); ok {
+		return noEOF(p.rawLoop(tc))
+	}
+	for {
+		n, err := c.nc.Read(p.buf[p.w:])
+		p.w += n
+		if n == 0 && err != nil {
+			return noEOF(err)
+		}
+		if err := p.cut(); err != nil {
+			return err
+		}
+	}
+}
+
+// cut hands on all packets that are complete, and makes room for more.
+func (p *packetReader) cut() error {
+	need := 0
+	for {
+		first, body, n, err := split(p.buf[p.r:p.w])
+		if err != nil {
+			return err
+		}
+		if n > p.w-p.r {
+			need = n
+			break
+		}
+		if err := p.packet(first, body); err != nil {
+			return err
+		}
+		p.r += n
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	rest := p.buf[p.r:p.w]
+	if need > len(p.buf) {
+		p.buf = make([]byte, need)
+	}
+	p.r, p.w = 0, copy(p.buf, rest)
+	return nil
+}
+
+// rawLoop does what loop's own does with fewer system calls. net.Conn.Read tries
+// to read before it waits, so it calls read twice for each time that data comes.
+// Here a read that did not fill the buffer has emptied the socket, and we wait at
+// once. All of it happens in one call of RawConn.Read: the readiness that the
+// runtime remembers is forgotten between two.
+func (p *packetReader) rawLoop(tc *net.TCPConn) error {
+	raw, err := tc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) (done bool) {
+		for {
+			room := p.buf[p.w:]
+			n, err := unix.Read(int(fd), room)
+			switch {
+			case err == unix.EAGAIN:
+				return false
+			case err == unix.EINTR:
+				continue
+			case err != nil:
+				failed = err
+			case n == 0:
+				failed = io.EOF
+			default:
+				p.w += n
+				failed = p.cut()
+			}
+			if failed != nil {
+				return true
+			}
+			if n < len(room) {
+				return false // the socket is empty: wait
+			}
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets scripts run this test binary as gridmq.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gridmq": main})
+}
+
+// TestScripts runs testdata/script: the commands as a user types them.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"waitready": waitReady,
+			"addresses": setAddresses,
+			"signal":    sendSignal,
+		},
+	})
+}

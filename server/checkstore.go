@@ -1,0 +1,66 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gridmq/store"
+	"gridmq/store/pebble"
+)
+
+// A StoreReport says what CheckStore read, and what of it is damaged.
+type StoreReport struct {
+	Documents, Entries int
+	Damaged            []store.Damage
+}
+
+// CheckStore reads everything in the store of a data directory that no server
+// uses, and so finds every damaged record.
+func CheckStore(data string) (r StoreReport, err error) {
+	dir := filepath.Join(data, storeDirectory)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("there is no store in %s", data)
+	}
+	lock, err := lockData(data)
+	if err != nil {
+		return r, err
+	}
+	defer lock.release()
+	st, err := pebble.Open(pebble.Options{Dir: dir})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := r.read(st); err != nil {
+		return r, fmt.Errorf("check the store in %s: %w", data, err)
+	}
+	r.Damaged = st.Damaged()
+	return r, nil
+}
+
+// read visits every document, and the log of every namespace that has one.
+func (r *StoreReport) read(st store.Store) error {
+	logs := map[store.LogID]bool{}
+	err := st.List(nil, nil, func(d store.Document) bool {
+		r.Documents++
+		if rest, ok := bytes.CutPrefix(d.Key, []byte("n/")); ok { // the broker's documents
+			namespace, _, _ := bytes.Cut(rest, []byte("/"))
+			logs[store.LogID{Namespace: string(namespace)}] = true
+		}
+		return true
+	})
+	for log := range logs {
+		err = errors.Join(err, st.Read(log, 0, func(store.Position, []byte) bool {
+			r.Entries++
+			return true
+		}))
+	}
+	if errors.Is(err, store.ErrDamaged) { // the list tells more
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"log/slog"
+	"time"
+
+	"gridmq/broker"
+	"gridmq/internal/settings"
+	"gridmq/session"
+)
+
+// Names that the server itself gives.
+const (
+	DefaultNamespace = "default"
+	DevNamespace     = "dev" // allows everything; loopback only
+)
+
+func init() { settings.Enum[session.Policy]("drop-oldest", "drop-newest", "terminate") }
+
+// A Config is everything that can be set. Its fields are the keys of the file
+// in snake_case; docs/gridmq.example.yaml explains each, and a test keeps the
+// two together. Start from Default. The tag reload says what SIGHUP can change.
+type Config struct {
+	// Data is the directory of everything that must survive.
+	Data string
+	// Domain makes each namespace reachable as <namespace>.<domain>.
+	Domain     string
+	Log        Log
+	Store      Store
+	Listeners  map[string]Listener
+	TLS        TLS
+	Namespaces map[string]Namespace
+	Operations Operations
+	Shutdown   Shutdown
+	Dev        Dev
+}
+
+// Log is where events go: always standard error.
+type Log struct {
+	Level  slog.Level `reload:"yes"`
+	Format string     // "text" or "json"
+}
+
+// Store chooses the engine, and what it may use.
+type Store struct {
+	Engine string // "pebble", or "memory", which forgets everything
+	// Durability is "synced", or "relaxed": acknowledged before it is on disk.
+	Durability string
+	Reserve    settings.Size // free space below which durable work is refused; 0: chosen by the engine
+	Cache      settings.Size // records read from the log
+	BlockCache settings.Size // the engine's own
+}
+
+// A Listener is one address. The zero value is not ready: see SetDefaults.
+type Listener struct {
+	Enabled   bool
+	Address   string // host:port; port 0 picks one
+	Transport string // "tls", "wss", or without encryption "tcp", "ws"
+	Namespace string // of connections whose host name belongs to none
+	Path      string // of WebSocket
+	Origins   []string
+
+	ProxyProtocol bool
+	ProxyTrusted  []string // addresses or networks of the proxies
+
+	MaxConnections           int
+	MaxConnectionsPerAddress int
+	HandshakeTimeout         time.Duration
+}
+
+// SetDefaults is what a listener has before the file says something about it.
+func (l *Listener) SetDefaults() {
+	*l = Listener{Enabled: true, Transport: "tls", Namespace: DefaultNamespace, Path: "/mqtt",
+		MaxConnections: 100_000, HandshakeTimeout: 10 * time.Second}
+}
+
+func (l *Listener) secure() bool    { return l.Transport == "tls" || l.Transport == "wss" }
+func (l *Listener) websocket() bool { return l.Transport == "ws" || l.Transport == "wss" }
+
+// TLS is what the secure listeners show.
+type TLS struct {
+	// Certificates by a name of your choice. Empty: the server makes a local CA
+	// and a certificate for Hosts.
+	Certificates map[string]Certificate `reload:"yes"`
+	// Hosts are the names and addresses in the certificate made at first start.
+	Hosts []string
+	// MinimumVersion is "1.2" or "1.3".
+	MinimumVersion string
+}
+
+// A Certificate is two PEM files.
+type Certificate struct {
+	Certificate, Key string
+}
+
+// A Namespace is a tenant.
+type Namespace struct {
+	Profile string   `reload:"yes"` // "standard" or "azure"
+	Hosts   []string // host names that lead here (SNI, or the Host of a WebSocket)
+	// Limits replace single numbers of the profile.
+	Limits settings.Overrides[broker.Limits] `reload:"yes"`
+}
+
+// SetDefaults is what a namespace has before the file says something about it.
+func (n *Namespace) SetDefaults() { n.Profile = "standard" }
+
+// limits are the profile's, with what the file replaced.
+func (n *Namespace) limits() broker.Limits {
+	if n.Profile == "azure" {
+		return n.Limits.Apply(broker.AzureLimits())
+	}
+	return n.Limits.Apply(broker.StandardLimits())
+}
+
+// Operations is the endpoint for metrics, health and profiles.
+type Operations struct {
+	Enabled bool
+	Address string
+}
+
+// Shutdown bounds the drain after SIGTERM.
+type Shutdown struct {
+	Timeout time.Duration `reload:"yes"`
+}
+
+// Dev opens plain listeners into a namespace that allows everything.
+type Dev struct {
+	Enabled  bool
+	Listen   string // plain MQTT
+	WSListen string `key:"ws_listen"` // plain WebSocket
+}
+
+// Default is the configuration of `gridmq serve` without a file: two secure
+// listeners that refuse every CONNECT until identities are configured.
+func Default() Config {
+	mqtts, wss, def := Listener{}, Listener{}, Namespace{}
+	mqtts.SetDefaults()
+	mqtts.Address = ":8883"
+	wss.SetDefaults()
+	wss.Address, wss.Transport = ":8443", "wss"
+	def.SetDefaults()
+	return Config{
+		Data:       "./data",
+		Log:        Log{Level: slog.LevelInfo, Format: "text"},
+		Store:      Store{Engine: "pebble", Durability: "synced", Cache: 32 << 20, BlockCache: 16 << 20},
+		Listeners:  map[string]Listener{"mqtts": mqtts, "wss": wss},
+		TLS:        TLS{Hosts: []string{"localhost", "127.0.0.1", "::1"}, MinimumVersion: "1.2"},
+		Namespaces: map[string]Namespace{DefaultNamespace: def},
+		Operations: Operations{Enabled: true, Address: "127.0.0.1:9464"},
+		Shutdown:   Shutdown{Timeout: 30 * time.Second},
+		Dev:        Dev{Listen: "127.0.0.1:1883", WSListen: "127.0.0.1:8083"},
+	}
+}
+
+// DefaultDev is Default with Dev enabled: the secure listeners, too, lead into
+// the namespace dev, and are on the loopback interface only.
+func DefaultDev() Config {
+	c := Default()
+	c.Dev.Enabled = true
+	for name, l := range c.Listeners {
+		l.Address, l.Namespace = "127.0.0.1"+l.Address, DevNamespace
+		c.Listeners[name] = l
+	}
+	dev := Namespace{}
+	dev.SetDefaults()
+	c.Namespaces[DevNamespace] = dev
+	return c
+}

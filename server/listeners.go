@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gridmq/broker"
+	"gridmq/listener"
+)
+
+// Names of the listeners that --dev adds.
+const (
+	devListener   = "dev"
+	devWSListener = "dev-ws"
+)
+
+// startListeners opens every address. They close in drain, not with ctx, so
+// that the order of stopping is ours.
+func (s *Server) startListeners(ctx context.Context) error {
+	all := withDev(&s.cfg)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if one := all[name]; one.Enabled {
+			if err := s.startListener(context.WithoutCancel(ctx), name, one); err != nil {
+				return err
+			}
+		}
+	}
+	s.registry.MustRegister(listenerCollector(s.listeners))
+	return nil
+}
+
+// withDev are the configured listeners and those of --dev.
+func withDev(c *Config) map[string]Listener {
+	all := maps.Clone(c.Listeners)
+	if !c.Dev.Enabled {
+		return all
+	}
+	plain := Listener{}
+	plain.SetDefaults()
+	plain.Namespace, plain.MaxConnections = DevNamespace, 0
+	plain.Transport, plain.Address = "tcp", c.Dev.Listen
+	all[devListener] = plain
+	plain.Transport, plain.Address = "ws", c.Dev.WSListen
+	all[devWSListener] = plain
+	return all
+}
+
+func (s *Server) startListener(ctx context.Context, name string, one Listener) error {
+	cfg, err := s.listenerConfig(name, one)
+	if err != nil {
+		return err
+	}
+	l, err := listener.Listen(ctx, cfg, s.serve)
+	if err != nil {
+		return err
+	}
+	if !one.secure() && name != devListener && name != devWSListener {
+		s.log.Warn("listener is not encrypted: put something before it that is", "listener", name, "address", one.Address)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, l)
+	s.addresses[name] = addressOf(one, l.Addr().String())
+	return nil
+}
+
+func (s *Server) listenerConfig(name string, one Listener) (listener.Config, error) {
+	cfg := listener.Config{
+		Name: name, Address: one.Address, Namespace: one.Namespace,
+		WebSocket: one.websocket(), Path: one.Path, Origins: one.Origins, ProxyProtocol: one.ProxyProtocol,
+		MaxConnections: one.MaxConnections, MaxConnectionsPerAddress: one.MaxConnectionsPerAddress,
+		HandshakeTimeout: one.HandshakeTimeout, Logger: s.log,
+	}
+	for _, from := range one.ProxyTrusted {
+		p, err := parsePrefix(from)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.ProxyTrusted = append(cfg.ProxyTrusted, p)
+	}
+	if one.secure() {
+		certs, err := s.certificates()
+		if err != nil {
+			return cfg, fmt.Errorf("listener %q: %w", name, err)
+		}
+		cfg.TLS = &listener.TLSConfig{Certificates: certs, MinVersion: tls.VersionTLS12}
+		if s.cfg.TLS.MinimumVersion == "1.3" {
+			cfg.TLS.MinVersion = tls.VersionTLS13
+		}
+	}
+	return cfg, nil
+}
+
+// serve is a connection's whole life.
+func (s *Server) serve(c listener.Conn) {
+	in := c.Info()
+	s.broker.Serve(c, broker.Peer{Namespace: s.hosts.namespace(in),
+		Transport: in.Transport, Listener: in.Listener, TLS: in.TLS})
+}
