@@ -19,7 +19,8 @@ type Conn interface {
 	Read(b []byte) (int, error)
 	// Push takes all of b (which may be reused at once) and tries one
 	// non-blocking write. Not done: bytes are left inside, call Drain. An error
-	// is final.
+	// is final. (While a Drain runs, it writes nothing and leaves b to the Drain;
+	// so it never waits, even where a caller fails to serialise the two.)
 	Push(b []byte) (done bool, err error)
 	// Drain blocks until everything pushed has been written. When that takes
 	// longer than timeout, or fails, the connection is closed.

@@ -28,11 +28,10 @@ func (l *Listener) greet(nc net.Conn, p *pass) {
 		l.refuse(nc, l.reason(err), err)
 		l.leave(p)
 	case c == nil: // the HTTP fallback has it, and p
-	case l.cfg.TLS == nil && !l.cfg.WebSocket:
-		l.serve(c, p)
 	default:
-		// Handshakes leave a stack of 16 to 32 KiB behind. A fresh goroutine
-		// starts with 2, this one ends.
+		// Greeting leaves a grown stack behind, 4 KiB without and up to 32 KiB
+		// with TLS, and a parked goroutine never gives it back. So a fresh one
+		// starts with 2 KiB, and this one ends.
 		l.wg.Go(func() { l.serve(c, p) })
 	}
 }

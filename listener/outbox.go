@@ -20,6 +20,9 @@ const (
 	maxPooled = 64 << 10
 )
 
+// errTwoDrains is a mistake of the caller's, which costs the connection.
+var errTwoDrains = errors.New("listener: two drains of one connection at once")
+
 var errFlood = errors.New("listener: peer demands answers and does not read them")
 
 // An outbox holds what a wire would not take. It is the only place that writes
@@ -29,7 +32,8 @@ var errFlood = errors.New("listener: peer demands answers and does not read them
 // is what keeps two pushes, or a push and a pong, in order.
 type outbox struct {
 	mu       sync.Mutex
-	owed     *[]byte // from pool; nil when there is none
+	owed     *[]byte // from buffers; nil when there is nothing
+	gone     int     // how much of it has been written
 	answers  int     // bytes of answers added since nothing was owed
 	draining bool    // Drain is at the wire: nobody else may try
 	err      error   // the first failure; nothing is taken after it
@@ -82,7 +86,7 @@ func (o *outbox) pushLocked(w wire, b []byte) (bool, error) {
 	}
 	if o.owed != nil { // in order: the old bytes first
 		o.keepLocked(b)
-		b = *o.owed
+		b = (*o.owed)[o.gone:]
 	}
 	n, err := w.tryWrite(b)
 	if err != nil {
@@ -94,8 +98,7 @@ func (o *outbox) pushLocked(w wire, b []byte) (bool, error) {
 		o.keepLocked(b[n:])
 	case o.owed != nil:
 		o.pending.Add(int64(-n))
-		*o.owed = b[:copy(b, b[n:])]
-		if len(*o.owed) == 0 {
+		if o.gone += n; n == len(b) {
 			o.clearLocked()
 		}
 	}
@@ -106,19 +109,23 @@ func (o *outbox) keepLocked(b []byte) {
 	if o.owed == nil {
 		o.owed = buffers.Get().(*[]byte)
 	}
+	if o.gone > len(*o.owed)/2 { // seldom enough to cost nothing per byte
+		*o.owed = append((*o.owed)[:0], (*o.owed)[o.gone:]...)
+		o.gone = 0
+	}
 	*o.owed = append(*o.owed, b...)
 	o.pending.Add(int64(len(b)))
 }
 
 func (o *outbox) clearLocked() {
 	giveBack(o.owed)
-	o.owed, o.answers = nil, 0
+	o.owed, o.gone, o.answers = nil, 0, 0
 }
 
 func (o *outbox) failLocked(err error) {
 	o.err = err
 	if o.owed != nil {
-		o.pending.Add(int64(-len(*o.owed)))
+		o.pending.Add(int64(o.gone - len(*o.owed)))
 		o.clearLocked()
 	}
 }
@@ -138,16 +145,16 @@ func (o *outbox) drain(w wire, timeout time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.draining {
-		panic("listener: two drains of one connection at once")
+		return errTwoDrains
 	}
 	o.draining = true
 	defer func() { o.draining = false }()
 
 	for o.err == nil && o.owed != nil {
-		b := o.owed
-		o.owed, o.answers = nil, 0
+		b, gone := o.owed, o.gone
+		o.owed, o.gone, o.answers = nil, 0, 0
 		o.mu.Unlock()
-		err := o.writeOut(w, *b, deadline)
+		err := o.writeOut(w, (*b)[gone:], deadline)
 		giveBack(b)
 		o.mu.Lock()
 		if err != nil && o.err == nil {

@@ -61,7 +61,8 @@ type secure struct {
 
 	open    bool        // the handshake is over; set before anybody else looks
 	pushing atomic.Bool // what crypto/tls writes now is ours, not an answer
-	peeked  [1]byte     // Wait had to decrypt to know that data is there
+	closed  atomic.Bool
+	peeked  [1]byte // Wait had to decrypt to know that data is there
 	hasByte bool
 	dry     bool // crypto/tls has nothing left to decrypt
 }
@@ -141,6 +142,9 @@ func (s *secure) park() error {
 func (s *secure) decrypt(b []byte) (int, error) {
 	n, err := s.tls.Read(b)
 	s.dry = errors.Is(err, errAgain)
+	if n > 0 {
+		err = nil // crypto/tls looks ahead for an alert; what it met, it will tell again
+	}
 	return n, err
 }
 
@@ -169,6 +173,9 @@ func (s *secure) Push(b []byte) (bool, error) {
 	s.pushing.Store(true)
 	_, err := s.tls.Write(b)
 	s.pushing.Store(false)
+	if err != nil && s.closed.Load() {
+		err = net.ErrClosed // and not what crypto/tls calls it
+	}
 	return err == nil && s.Pending() == 0, err
 }
 
@@ -187,6 +194,7 @@ func (s *secure) Drain(timeout time.Duration) error {
 
 // Close says good-bye (close_notify) if the wire takes it at once.
 func (s *secure) Close() error {
+	s.closed.Store(true)
 	s.tls.CloseWrite()
 	err := s.wire.Close()
 	s.out.close()

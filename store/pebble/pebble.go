@@ -19,7 +19,6 @@
 package pebble
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -183,21 +182,9 @@ func (s *Store) pebbleOptions() *pebble.Options {
 	p.TargetFileSizes[0] = int64(min(8<<20, mem))
 	p.Levels[0].BlockSize = 32 << 10
 	p.Levels[0].IndexBlockSize = 32 << 10
-	p.Experimental.SpanPolicyFunc = spanPolicy
+	p.Experimental.SpanPolicyFunc = s.spanPolicy
 	p.Experimental.MultiLevelCompactionHeuristic = pebble.NoMultiLevel{}
 	return p
-}
-
-// spanPolicy ends a table where the logs begin and end, so that what is in order
-// of arrival is not rewritten for the sake of what is not.
-func spanPolicy(start []byte) (pebble.SpanPolicy, []byte, error) {
-	switch {
-	case bytes.Compare(start, []byte{logSpace}) < 0:
-		return pebble.SpanPolicy{}, []byte{logSpace}, nil
-	case bytes.Compare(start, []byte{logSpace + 1}) < 0:
-		return pebble.SpanPolicy{}, []byte{logSpace + 1}, nil
-	}
-	return pebble.SpanPolicy{}, nil, nil
 }
 
 // Lease is store.Store.Lease.

@@ -26,7 +26,8 @@ import (
 
 // An Engine writes groups. Only the committer's goroutine calls it.
 type Engine interface {
-	// Write makes g durable, all of it or nothing. An error ends the store.
+	// Write makes g durable, all of it or nothing, and calls g.Publish in the
+	// moment in which its documents become visible. An error ends the store.
 	Write(g *Group) error
 	// Revision is that of a document; 0 when there is none.
 	Revision(key []byte) (uint64, error)
@@ -134,9 +135,6 @@ func (c *Committer) run() {
 		}
 		if c.isOver() { // Fail came from elsewhere and has told everybody
 			return
-		}
-		for _, p := range g.Parts {
-			p.Log.durable.Store(uint64(p.First) + uint64(len(p.Ends)) - 1)
 		}
 		for _, d := range changed {
 			for _, w := range watching {

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"slices"
 	"time"
 
 	"gridmq/store"
@@ -68,12 +69,16 @@ type truncation struct {
 	span Span
 }
 
-// overhead is what an entry or a document costs beside its bytes.
+// What an entry or a document costs beside its bytes.
 const (
 	entryOverhead = 4
 	opOverhead    = 40
-	// keep bounds the memory that an idle group holds on to, in bytes.
-	keep = 4 << 20
+)
+
+// What a group keeps for its next use: a little always, more while it is used.
+const (
+	keepSmall = 64 << 10
+	keepLarge = 32 << 20
 )
 
 func (g *Group) empty() bool {
@@ -83,28 +88,49 @@ func (g *Group) empty() bool {
 // lazy says that nobody waits for a sync of g.
 func (g *Group) Lazy() bool { return len(g.Parts) == 0 && len(g.Ops) == 0 }
 
-func (g *Group) reset(t store.Ticket) {
-	held := cap(g.arena)
+// Publish lets the entries of g be read.
+func (g *Group) Publish() {
 	for _, p := range g.Parts {
-		p.Log = nil
-		p.Ends, p.Data = p.Ends[:0], p.Data[:0]
-		if held += cap(p.Data) + 4*cap(p.Ends); held <= keep {
-			g.spare = append(g.spare, p)
+		p.Log.durable.Store(uint64(p.First) + uint64(len(p.Ends)) - 1)
+	}
+}
+
+// reset empties g for the next use, and lets go of memory that the last one
+// did not need.
+func (g *Group) reset(t store.Ticket) {
+	parts := g.spare
+	for _, p := range g.Parts {
+		if keeps(len(p.Data), cap(p.Data)) {
+			p.Log = nil
+			p.Ends, p.Data = p.Ends[:0], p.Data[:0]
+			parts = append(parts, p)
 		}
 	}
-	if held > keep {
-		*g = Group{}
+	if len(parts) > 2*len(g.Parts)+8 { // there were more logs at other times
+		parts = slices.Delete(parts, 0, len(parts)/2)
 	}
-	clear(g.Parts)
-	clear(g.Ops)
-	clear(g.Cuts)
-	clear(g.Moves)
-	clear(g.truncate)
-	clear(g.waiters)
+	arena := g.arena[:0]
+	if !keeps(len(g.arena), cap(g.arena)) {
+		arena = nil
+	}
 	*g = Group{
-		Ticket: t, Parts: g.Parts[:0], Ops: g.Ops[:0], Cuts: g.Cuts[:0], Moves: g.Moves[:0],
-		truncate: g.truncate[:0], arena: g.arena[:0], waiters: g.waiters[:0], spare: g.spare,
+		Ticket: t, Parts: emptied(g.Parts), Ops: emptied(g.Ops), Cuts: emptied(g.Cuts), Moves: emptied(g.Moves),
+		truncate: emptied(g.truncate), arena: arena, waiters: emptied(g.waiters), spare: parts,
 	}
+}
+
+// emptied returns s with length 0, or nil when it is mostly unused.
+func emptied[T any](s []T) []T {
+	if !keeps(len(s), cap(s)) {
+		return nil
+	}
+	clear(s)
+	return s[:0]
+}
+
+// keeps says whether memory of which used was used is kept for the next group.
+func keeps(used, size int) bool {
+	return size <= keepSmall || size <= keepLarge && used >= size/8
 }
 
 // part gives log its part of g.

@@ -109,6 +109,13 @@ func (c *Committer) find(id store.LogID) *Log {
 // Log returns a log, or nil when it has never been written.
 func (c *Committer) Log(id store.LogID) *Log { return c.find(id) }
 
+// Count is the number of logs.
+func (c *Committer) Count() int {
+	c.logsMu.RLock()
+	defer c.logsMu.RUnlock()
+	return len(c.logs)
+}
+
 // Notify is store.Store.Notify.
 func (c *Committer) Notify(t store.Ticket, w store.Waiter) {
 	if t <= c.Durable() {
