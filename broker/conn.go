@@ -397,19 +397,37 @@ func (c *conn) end(code mqtt.Code, why cause) {
 		return
 	}
 	c.why.Store(why)
-	c.b.serving.Go(func() {
-		c.farewell(code, "")
+	c.b.mu.Lock()
+	_, there := c.b.conns[c]
+	x := c.x
+	if there {
+		c.b.serving.Add(1) // its reader is still counted
+	}
+	c.b.mu.Unlock()
+	if !there {
+		return
+	}
+	go func() {
+		defer c.b.serving.Done()
+		if x != nil {
+			c.farewell(code, "")
+		}
 		_ = c.nc.Close()
-	})
+	}()
+}
+
+// belongTo says whose connection this is, once. Besides the reader only end
+// looks, which may come at any time.
+func (c *conn) belongTo(x *mailbox) {
+	c.b.mu.Lock()
+	c.x = x
+	c.b.mu.Unlock()
 }
 
 // farewell writes DISCONNECT after whatever is being written, within a short
 // time, and takes the connection's right to write for good.
 func (c *conn) farewell(code mqtt.Code, reason string) {
 	x := c.x
-	if x == nil {
-		return
-	}
 	const patience, step = 2 * time.Second, 5 * time.Millisecond
 	for waited := time.Duration(0); ; waited += step {
 		x.mu.Lock()

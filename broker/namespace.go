@@ -113,7 +113,8 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 			return false, protocolError("connect", mqtt.NotAuthorized, "the client identifier belongs to another client's session")
 		}
 		if x.conn == nil && !x.ended && !p.CleanStart && x.durable {
-			x.conn, c.x = c, x
+			x.conn = c
+			c.belongTo(x)
 			x.mu.Unlock()
 			ns.mu.Unlock()
 			return true, ns.record(c, x, p, will)
@@ -161,7 +162,8 @@ func (ns *namespace) create(c *conn, p *mqtt.Connect) (*mailbox, error) {
 		return nil, err
 	}
 	x := ns.newMailbox(id, p.ClientID, c.id.Name, durable)
-	x.conn, c.x = c, x
+	x.conn = c
+	c.belongTo(x)
 	ns.adopt(x)
 	return x, nil
 }

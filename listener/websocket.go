@@ -42,6 +42,9 @@ func newWebSocket(under stream, host string, first []byte) *webSocket {
 
 func (c *webSocket) Wait() error {
 	for len(c.early) == 0 {
+		if c.dec.err != nil { // what came before it has been read
+			return c.dec.err
+		}
 		if err := c.under.park(); err != nil {
 			return err
 		}

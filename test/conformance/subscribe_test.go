@@ -140,12 +140,11 @@ func replacesWithoutLoss(t *testing.T, v version) {
 			sub.send(v.subscribe(1000+i, nil, topic, 1))
 		}
 	}
-	live, retained, subacks := map[string]bool{}, 0, 0
-	for len(live) < messages || retained < messages/every || subacks < messages/every {
+	live, subacks := map[string]bool{}, 0
+	for len(live) < messages || subacks < messages/every {
 		p, err := sub.read(soon)
 		if err != nil {
-			t.Fatalf("%v after %d of %d messages, %d of %d retained ones, %d SUBACKs",
-				err, len(live), messages, retained, messages/every, subacks)
+			t.Fatalf("%v after %d of %d messages and %d of %d SUBACKs", err, len(live), messages, subacks, messages/every)
 		}
 		if p.first == 0x90 {
 			subacks++
@@ -153,12 +152,15 @@ func replacesWithoutLoss(t *testing.T, v version) {
 		}
 		m := sub.parse(p)
 		sub.acknowledge(m)
-		if m.topic == kept {
-			retained++
-		} else {
+		if m.topic != kept {
 			live[m.payload] = true
 		}
 	}
+	// SUBSCRIBEs in quick succession may share a copy of the retained message;
+	// one that comes later gets its own.
+	sub.collect()
+	sub.subscribe(topic, 1)
+	sub.wantMessage(kept, "kept")
 	forget(t, v, kept)
 }
 
