@@ -50,8 +50,8 @@ func (m *memory) SetDeadline(t time.Time) error {
 }
 
 func (m *memory) Close() error {
+	m.out.close(&m.out.writerGone) // first: a reader that wakes finds both closed
 	m.in.close(&m.in.readerGone)
-	m.out.close(&m.out.writerGone)
 	return nil
 }
 
