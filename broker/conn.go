@@ -67,18 +67,36 @@ type conn struct {
 	why       atomic.Value // cause
 	goodbye   bool         // the client sent DISCONNECT without asking for its will
 
+	last    *route // of the topic before
+	allowed verdictCache
+	*scratch
+}
+
+// A scratch is what a connection needs while it works through one read, and
+// not while it waits: an idle connection has none.
+type scratch struct {
+	mem     [readSize]byte
 	now     int64
 	in      mqtt.Publish
 	ack     mqtt.Ack
 	view    mqtt.Message
-	last    *route // of the topic before
-	allowed verdictCache
 	touched []*mailbox
 	groups  []*group
 	tickets []store.Ticket
 	pub     publication
 	acked   bool // the window has room again: shared groups may want it
 	read    readCounts
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// letGo gives the scratch back, without what it points to.
+func (c *conn) letGo() {
+	s := c.scratch
+	c.scratch = nil
+	s.in, s.ack, s.view = mqtt.Publish{}, mqtt.Ack{}, mqtt.Message{}
+	s.pub.forget()
+	scratches.Put(s)
 }
 
 // Serve runs a connection until it is over. It owns nc.
@@ -110,43 +128,49 @@ func (b *Broker) Serve(nc Conn, peer Peer) {
 	c.leave(err)
 }
 
-// readLoop reads packets until the connection ends. The error says why; nil
-// is a DISCONNECT of the client.
+// readLoop reads packets until the connection ends. The error says why;
+// io.EOF is also a DISCONNECT of the client.
 func (c *conn) readLoop() error {
-	buf := readBuffers.Get().(*buffer)
-	defer func() { readBuffers.Put(buf) }()
-	mem := buf.b
-	data := mem[:0] // read and not parsed yet, at the start of mem
+	defer func() {
+		if c.scratch != nil {
+			c.letGo()
+		}
+	}()
+	var mem, data []byte // data is read and not parsed yet, at the start of mem
+	fresh, more := len(c.rest), false
 	for {
-		n, err := c.readSome(mem, len(data))
-		if n == 0 && err != nil {
-			return err
+		if c.scratch == nil { // quiet, as far as we know: wait without a buffer
+			if fresh == 0 {
+				if err := c.nc.Wait(); err != nil {
+					return err
+				}
+			}
+			c.scratch = scratches.Get().(*scratch)
+			mem = c.mem[:]
+			data = mem[:copy(mem, c.rest)]
+			c.rest = nil
+		}
+		if fresh == 0 {
+			n, err := c.nc.Read(mem[len(data):])
+			if n == 0 && err != nil {
+				return err
+			}
+			fresh, data = n, mem[:len(data)+n]
 		}
 		c.now = time.Now().UnixMilli()
 		c.active.Store(c.now)
-		c.read.bytes += uint64(n)
-		data = mem[:len(data)+n]
+		c.read.bytes += uint64(fresh)
 		used, need, err := c.packets(data)
 		c.endBatch()
 		if err != nil {
 			return err
 		}
-		data, mem = keepRest(data, used, need, mem, buf.b)
-	}
-}
-
-// readSome reads behind what is there: first what came with CONNECT.
-func (c *conn) readSome(mem []byte, have int) (int, error) {
-	if n := copy(mem[have:], c.rest); n > 0 {
-		c.rest = c.rest[n:]
-		return n, nil
-	}
-	if have == 0 {
-		if err := c.nc.Wait(); err != nil {
-			return 0, err
+		more = len(data) == len(mem)
+		data, mem = keepRest(data, used, need, mem, c.mem[:])
+		if fresh = 0; len(data) == 0 && !more {
+			c.letGo()
 		}
 	}
-	return c.nc.Read(mem[have:])
 }
 
 // keepRest moves what was not parsed to the start of a buffer that has room
@@ -156,7 +180,7 @@ func keepRest(data []byte, used, need int, mem, usual []byte) (rest, buf []byte)
 	switch {
 	case need > len(mem):
 		buf = make([]byte, need)
-	case len(mem) > len(usual) && need <= len(usual):
+	case len(mem) > len(usual) && need <= len(usual) && len(left) < len(usual):
 		buf = usual
 	default:
 		buf = mem

@@ -217,6 +217,21 @@ func (p *publication) start(ns *namespace, m *mqtt.Message, now int64) {
 	p.msg = queue.Message{Targets: p.msg.Targets[:0], Ops: p.msg.Ops[:0]}
 }
 
+// forget drops what the publication points to, and keeps its memory.
+func (p *publication) forget() {
+	const keep = 1024 // targets: more are rare enough to make anew
+	if cap(p.stored) > keep {
+		p.stored, p.msg.Targets = nil, nil
+	}
+	clear(p.stored[:cap(p.stored)])
+	clear(p.msg.Targets[:cap(p.msg.Targets)])
+	clear(p.msg.Ops[:cap(p.msg.Ops)])
+	if cap(p.record) > keepBuffer {
+		p.record = nil
+	}
+	p.ns, p.m, p.c, p.gate, p.retain, p.expired, p.msg.Record = nil, nil, nil, nil, nil, nil, nil
+}
+
 // run takes the message through steps 2 to 6. The ticket is what an
 // acknowledgement must wait for. With an error nobody has got anything.
 func (p *publication) run(r *route) (store.Ticket, error) {
