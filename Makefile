@@ -9,18 +9,23 @@ TEST_TIMEOUT ?= 12m
 FUZZ_TIME    ?= 60s
 BENCH        ?= .
 RUN_ARGS     ?=
+# make bench: which (go run ./bench/compare -list), how often, a remark for the report, other flags.
+SCENARIOS  ?=
+ROUNDS     ?= 3
+NOTE       ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fuzz bench tools fmt clean
+.PHONY: help run build test lint fuzz bench microbench tools fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything; data in ./data
 	@$(BIN) serve --dev --data ./data $(RUN_ARGS)
 
 build: ## build bin/gridmq
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/gridmq
+	@$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/gridmq
 
 test: tools lint ## vet, staticcheck and all tests with the race detector, as CI does
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
@@ -34,7 +39,10 @@ lint: ## gofmt, vet, staticcheck
 fuzz: ## each fuzz target for a minute (FUZZ_TIME=60s)
 	@GO='$(GO)' bash internal/scripts/fuzz.sh $(FUZZ_TIME)
 
-bench: ## the benchmarks beside the code (BENCH=Match picks some)
+bench: tools build ## GridMQ against Debian's mosquitto, 25 minutes (SCENARIOS=pairs,idle ROUNDS=1); see bench/README.md
+	@$(GO) run ./bench/compare -gridmq $(BIN) -scenarios '$(SCENARIOS)' -rounds $(ROUNDS) -note '$(NOTE)' $(BENCH_ARGS)
+
+microbench: ## the benchmarks beside the code (BENCH=Match picks some)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 tools: ## install what the tests use besides Go (Debian's mosquitto), when missing
