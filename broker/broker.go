@@ -5,9 +5,10 @@
 // buffer, collects what they cause in the sessions concerned, and flushes once.
 // It never waits for the disk or for another client's socket.
 //
-// Locks, in the order in which they are taken: the order lock of a namespace's
-// queues, a group's, a mailbox's. The maps of a namespace have locks of their
-// own that are held for a look-up only. No I/O happens under any of them.
+// Locks, in the order in which they are taken: changes of a mailbox, writes of
+// the retained messages, the order lock of a namespace's queues, mu of the
+// namespace, of a group, of a mailbox. No two of one kind are held together. No
+// I/O happens under any of them; Store.Submit is none.
 //
 // Units: times are Unix milliseconds, sizes are bytes, limits as in Limits.
 // Errors: what a peer is told is decided here, as mqtt.Code.
@@ -21,6 +22,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,6 +112,10 @@ func New(o Options) (*Broker, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	for _, c := range o.Namespaces {
+		if strings.Contains(c.Name, "/") || b.namespaces[c.Name] != nil { // it is part of keys
+			stop()
+			return nil, fmt.Errorf("namespace %q: its name has a slash or is there twice", c.Name)
+		}
 		ns, err := b.openNamespace(c, o.Progress)
 		if err != nil {
 			stop()
@@ -190,7 +196,7 @@ func (b *Broker) refuseFurther() []*conn {
 // accepted durable. The store stays open.
 func (b *Broker) Close() error {
 	for _, c := range b.refuseFurther() {
-		_ = c.nc.Close()
+		c.cut()
 	}
 	b.serving.Wait()
 	b.mu.Lock()

@@ -55,17 +55,19 @@ type conn struct {
 	problems  bool // the client wants reason strings (section 3.1.2.11.7)
 	max       uint32
 	clientMax uint32 // the client's Maximum Packet Size; 0: none
-	flushing  bool   // a goroutine writes; guarded by x.mu, like the next three
+	flushing  bool   // a goroutine writes; guarded by x.mu, like what follows
+	again     bool   // it must look once more before it stops
 	greeted   bool   // CONNACK has been written
 	relief    chan struct{}
 	held      *deadline
+	gates     map[*mailbox]struct{} // where an acknowledgement waits
+	expiry    uint32                // of the session, as the client set it last
+	goodbye   bool                  // the client sent DISCONNECT without asking for its will
 	active    atomic.Int64
 	keep      int64 // keep alive, ms, with its half on top; 0: none
 	alive     *deadline
-	expiry    uint32       // of the session, as the client set it last
 	ended     atomic.Bool  // end was called
 	why       atomic.Value // cause
-	goodbye   bool         // the client sent DISCONNECT without asking for its will
 
 	last    *route // of the topic before
 	allowed verdictCache
@@ -272,7 +274,8 @@ func (c *conn) acknowledged(t mqtt.Type, body []byte) error {
 	}
 	if seq := x.s.Ack(&c.ack); seq != 0 {
 		ticket, err := c.ns.queues.Received(x.id, seq)
-		if err != nil { // full: PUBREL comes with the client's next PUBREC
+		if err != nil { // full: the message is sent again, and its PUBREC comes again
+			x.s.Unreceived(seq)
 			x.mu.Unlock()
 			return &mqtt.Error{Op: "store PUBREC", Code: mqtt.QuotaExceeded, Err: err}
 		}
@@ -376,6 +379,7 @@ func (c *conn) holdReading() {
 		x.mu.Unlock()
 		<-relief
 		x.mu.Lock()
+		c.active.Store(time.Now().UnixMilli()) // what the client sent meanwhile was not read
 	}
 }
 
@@ -393,6 +397,8 @@ func (c *conn) disconnected(body []byte) error {
 	if err != nil {
 		return err
 	}
+	c.x.mu.Lock()
+	defer c.x.mu.Unlock()
 	if d.Properties.Has(mqtt.PropSessionExpiryInterval) {
 		e := d.Properties.SessionExpiryInterval
 		if c.expiry == 0 && e != 0 { // section 3.14.2.2.2
@@ -440,6 +446,21 @@ func (c *conn) end(code mqtt.Code, why cause) {
 	}()
 }
 
+// cut closes a connection without a word, and wakes its reader should it wait
+// for its client to take what it is owed.
+func (c *conn) cut() {
+	c.ended.Store(true)
+	_ = c.nc.Close()
+	c.b.mu.Lock()
+	x := c.x
+	c.b.mu.Unlock()
+	if x != nil {
+		x.mu.Lock()
+		c.relieve()
+		x.mu.Unlock()
+	}
+}
+
 // belongTo says whose connection this is, once. Besides the reader only end
 // looks, which may come at any time.
 func (c *conn) belongTo(x *mailbox) {
@@ -457,6 +478,7 @@ func (c *conn) farewell(code mqtt.Code, reason string) {
 		x.mu.Lock()
 		if !c.flushing {
 			c.flushing = true // for good: nobody writes after DISCONNECT [MQTT-3.14.4-1]
+			c.relieve()       // nobody else will
 			greeted := c.greeted
 			x.mu.Unlock()
 			if !greeted { // CONNACK must be the first packet [MQTT-3.2.0-1]
@@ -526,6 +548,12 @@ func (c *conn) watch(seconds uint16) {
 		if due := c.active.Load() + c.keep; due > now {
 			return due
 		}
+		c.x.mu.Lock()
+		unread := c.relief != nil // we do not read; the client may have sent something
+		c.x.mu.Unlock()
+		if unread {
+			return now + c.keep
+		}
 		c.end(mqtt.KeepAliveTimeout, causeKeepAlive)
 		return 0
 	})
@@ -533,7 +561,11 @@ func (c *conn) watch(seconds uint16) {
 
 // hold arms the time after which acknowledgements are sent although a receiver
 // is overloaded. x.mu is held.
-func (c *conn) hold() {
+func (c *conn) hold(gate *mailbox) {
+	if c.gates == nil {
+		c.gates = make(map[*mailbox]struct{})
+	}
+	c.gates[gate] = struct{}{}
 	at := c.now + c.limits.HoldAcknowledgements.Milliseconds()
 	if c.held != nil {
 		return
@@ -541,11 +573,14 @@ func (c *conn) hold() {
 	x := c.x
 	c.held = c.b.deadlines.add(at, func(int64) int64 {
 		x.mu.Lock()
+		gates := c.gates
+		c.gates = nil
 		if x.conn == c {
 			x.s.OpenGates()
 			c.held = nil
 		}
 		x.mu.Unlock()
+		x.forgetAt(gates)
 		c.b.flushers.add(x)
 		return 0
 	})

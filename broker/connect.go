@@ -76,6 +76,7 @@ func (c *conn) begin(p *mqtt.Connect, ack mqtt.Connack) {
 		x.mu.Unlock()
 		return
 	}
+	x.s.SetBounds(c.limits.Queue)
 	x.s.Connect(c.options(p))
 	x.s.Write(ack.Append(nil, c.v))
 	c.greeted, c.flushing = true, true

@@ -51,7 +51,7 @@ type sessionDoc struct {
 	Expiry   uint32       `json:"expiry"` // seconds; session.Never
 	Epoch    uint64       `json:"epoch"`  // counts connections
 	Online   bool         `json:"online,omitempty"`
-	Closed   int64        `json:"closed,omitempty"`   // Unix ms, when not online
+	Closed   int64        `json:"closed,omitempty"`   // Unix ms: when the connection ended; while online: began
 	Will     []byte       `json:"will,omitempty"`     // mqtt.AppendMessage
 	Delay    uint32       `json:"delay,omitempty"`    // of the will, seconds
 	WillLife uint32       `json:"willLife,omitempty"` // its expiry interval, seconds

@@ -31,7 +31,14 @@ func (x *mailbox) flush() {
 	x.touched = false
 	c := x.conn
 	if c == nil || c.flushing {
+		if c != nil {
+			c.again = true
+		}
+		over := c == nil && x.over
 		x.mu.Unlock()
+		if over {
+			x.ns.terminate(x)
+		}
 		return
 	}
 	c.flushing = true
@@ -45,7 +52,11 @@ func (x *mailbox) writeOut(c *conn) {
 	b := x.ns.b
 	lent := writeBuffers.Get().(*buffer)
 	for {
+		c.again = false
 		if !x.refill(c) {
+			if c.again && x.conn == c { // somebody came while the lock was free
+				continue
+			}
 			break
 		}
 		out := x.s.TakeOut(lent.b)
@@ -149,21 +160,26 @@ func (x *mailbox) load(c *conn) bool {
 		list[n] = missing{seq: seq, pos: pos}
 		n++
 	})
+	waited := x.late
 	x.mu.Unlock()
-	later := false
+	var late lateMessage
 	for i := range list[:n] {
 		e := &list[i]
 		e.m, e.err = x.ns.loadMessage(store.Position(e.pos))
+		if e.err == errNotYet && e.pos == waited.pos && x.ns.b.store.Durable() >= waited.ticket {
+			e.err = store.ErrNotFound // what comes in after it must not make it wait for ever
+		}
 		if e.err == errNotYet {
-			later = true
+			late = lateMessage{e.pos, x.ns.lastTicket()}
 			n = i
 			break
 		}
 	}
-	if later && n == 0 {
-		x.ns.b.store.Notify(x.ns.lastTicket(), x)
+	if late.pos != 0 && n == 0 {
+		x.ns.b.store.Notify(late.ticket, x)
 	}
 	x.mu.Lock()
+	x.late = late
 	for _, e := range list[:n] {
 		if e.err != nil {
 			x.ns.b.log.Warn("message lost from the store", "namespace", x.ns.name, "client", x.clientID, "position", e.pos, "err", e.err)
@@ -173,6 +189,13 @@ func (x *mailbox) load(c *conn) bool {
 		x.s.Fill(e.seq, e.pos, e.m)
 	}
 	return n > 0
+}
+
+// A lateMessage is one that was not durable yet when it was to be read. It is
+// durable when ticket is.
+type lateMessage struct {
+	pos    uint64
+	ticket store.Ticket
 }
 
 // flushers are a few goroutines that flush mailboxes for those who must not do

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -22,53 +21,52 @@ type group struct {
 	index    *subscription // its place in the index
 	delivery *session.Delivery
 	durable  atomic.Bool
-	id       queue.ID
+	id       queue.ID // set before durable
 
 	mu      sync.Mutex
 	q       session.Queue
-	next    uint64 // nothing before it waits for a member
+	next    uint64          // nothing before it waits for a member
+	old     session.Queue   // what members had when the group became durable
+	back    []*mqtt.Message // of those, what came back; to be stored
 	members []*subscription
-	joining int // subscriptions that are about to become members
+	joining int               // subscriptions that are about to become members
+	lasting int               // members that are durable
+	giving  map[uint64]uint64 // stored messages on their way to a member: number and place
 	ended   bool
 }
 
-// joinGroup finds or makes the group of a shared subscription; batch takes
-// what must become durable with it.
-func (ns *namespace) joinGroup(name, filter string, x *mailbox, batch *store.Batch) (*group, error) {
+// joinGroup finds or makes the group of a shared subscription, and announces a
+// member: join or abandon must follow.
+func (ns *namespace) joinGroup(name, filter string, x *mailbox) (*group, error) {
 	key := name + "/" + filter
 	ns.mu.Lock()
-	defer ns.mu.Unlock()
 	g := ns.shared[key]
 	if g == nil {
 		l := ns.limits.Load()
 		if l.SharedGroups > 0 && len(ns.shared) >= l.SharedGroups {
+			ns.mu.Unlock()
 			return nil, protocolError("subscribe", mqtt.QuotaExceeded, "the namespace has its maximum of shared groups")
 		}
 		g = ns.newGroup(key, filter)
 	}
-	g.mu.Lock()
-	g.joining++
-	g.mu.Unlock()
-	if x.durable && !g.durable.Load() {
-		id, err := ns.newID(true)
-		if err != nil {
-			return g, err
-		}
-		g.mu.Lock()
-		if g.q.Len() == 0 { // else those in memory go first; the next member tries again
-			g.id, g.q, g.next = id, session.NewQueue(1), 1
-			ns.byQueue[id] = g
-			g.durable.Store(true)
-			batch.Put(ns.keys.group(key), encode(&groupDoc{Queue: id}))
-		}
-		g.mu.Unlock()
+	g.announce()
+	ns.mu.Unlock()
+	if x.durable {
+		return g, g.makeDurable()
 	}
 	return g, nil
 }
 
+// announce keeps the group from ending before a new member is there.
+func (g *group) announce() {
+	g.mu.Lock()
+	g.joining++
+	g.mu.Unlock()
+}
+
 // newGroup makes a group and puts it into the index. ns.mu is held.
 func (ns *namespace) newGroup(key, filter string) *group {
-	g := &group{ns: ns, key: key, filter: filter, q: session.NewQueue(1), next: 1}
+	g := &group{ns: ns, key: key, filter: filter, q: session.NewQueue(volatileSeq), next: volatileSeq}
 	g.index = &subscription{g: g, filter: filter}
 	g.delivery = &session.Delivery{QoS: 2, RetainAsPublished: true, Slots: []uint32{0}}
 	ns.shared[key] = g
@@ -76,18 +74,91 @@ func (ns *namespace) newGroup(key, filter string) *group {
 	return g
 }
 
+// volatileSeq is the first number in the queue of a group that is not durable;
+// a durable one starts at 1, as recovery counts.
+const volatileSeq = 1 << 63
+
+// of is the queue that has the message numbered seq. g.mu is held.
+func (g *group) of(seq uint64) *session.Queue {
+	if seq >= volatileSeq && g.durable.Load() {
+		return &g.old
+	}
+	return &g.q
+}
+
+// makeDurable gives the group a queue in the store, and stores what waits. It
+// must be called without locks.
+func (g *group) makeDurable() error {
+	if g.durable.Load() {
+		return nil
+	}
+	waiting, err := g.becomeDurable()
+	g.store(waiting)
+	return err
+}
+
+// store puts messages into the queue of a durable group that were not stored,
+// because there were only volatile members when they came.
+func (g *group) store(list []*mqtt.Message) {
+	for i, m := range list {
+		var p publication
+		p.start(g.ns, m, nowMillis())
+		p.keepFor(nil, g, g.delivery)
+		if _, err := p.commit(); err != nil {
+			g.ns.b.log.Warn("messages of a shared group not stored", "namespace", g.ns.name, "messages", len(list)-i, "err", err)
+			for range list[i:] {
+				g.ns.b.metrics.drop(session.Overflow)
+			}
+			return
+		}
+	}
+}
+
+// becomeDurable starts a new queue and returns what waited in the old one. What
+// members have stays there until they are done.
+func (g *group) becomeDurable() (waiting []*mqtt.Message, err error) {
+	ns := g.ns
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ended || g.durable.Load() {
+		return nil, nil
+	}
+	id, err := ns.newID(true)
+	if err != nil {
+		return nil, err
+	}
+	var b store.Batch
+	b.Put(ns.keys.group(g.key), encode(&groupDoc{Queue: id}))
+	if _, _, err := ns.b.store.Submit(&b); err != nil { // before any message for it
+		return nil, err
+	}
+	for seq, it := g.q.Waiting(0); it != nil; seq, it = g.q.Waiting(seq) {
+		waiting = append(waiting, it.Msg)
+		g.q.Finish(seq)
+	}
+	g.id, g.old, g.q, g.next = id, g.q, session.NewQueue(1), 1
+	ns.byQueue[id] = g
+	g.durable.Store(true)
+	return waiting, nil
+}
+
 // join adds or replaces a member that joinGroup has announced.
 func (g *group) join(sub *subscription) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.joining--
-	for i, m := range g.members {
-		if m.x == sub.x {
-			g.members[i] = sub
-			return
+	members := make([]*subscription, 0, len(g.members)+1) // a new slice: deliverZero reads the old one
+	for _, m := range g.members {
+		if m.x != sub.x {
+			members = append(members, m)
 		}
 	}
-	g.members = append(g.members, sub)
+	if len(members) == len(g.members) && sub.x.durable {
+		g.lasting++
+	}
+	g.members = append(members, sub)
 }
 
 // abandon takes back the announcement of a member that did not come.
@@ -106,276 +177,145 @@ func (ns *namespace) leaveGroup(sub *subscription) {
 	g := sub.g
 	ns.mu.Lock()
 	g.mu.Lock()
-	for i, m := range g.members {
-		if m.x == sub.x {
-			g.members = append(g.members[:i:i], g.members[i+1:]...)
-			break
-		}
-	}
+	g.remove(sub.x)
 	last := len(g.members) == 0 && g.joining == 0 && !g.ended
 	var positions []store.Position
 	if last {
-		g.ended = true
-		delete(ns.shared, g.key)
-		delete(ns.byQueue, g.id)
-		positions = g.positions()
+		positions = g.end()
 	}
 	g.mu.Unlock()
 	ns.mu.Unlock()
 	if !last {
-		g.dispatch()
+		ns.b.flushers.later(g)
 		return
 	}
 	ns.index.Remove(g.filter, g.index)
 	if g.durable.Load() {
-		var b store.Batch
-		b.Delete(ns.keys.group(g.key))
-		if _, _, err := ns.b.store.Submit(&b); err != nil {
-			ns.b.log.Warn("ended shared group not removed from the store", "namespace", ns.name, "err", err)
-		}
 		ns.queues.Ended(g.id, positions)
 	}
 }
 
-// positions lists the places in the store that the group still needs.
-func (g *group) positions() (all []store.Position) {
-	for seq := g.q.Base(); seq < g.q.End(); seq++ {
-		if it := g.q.At(seq); !it.Gone() && it.Pos != 0 {
-			all = append(all, store.Position(it.Pos))
-		}
-	}
-	return all
-}
-
-// push queues a message for the group.
-func (g *group) push(m *mqtt.Message, p session.Place) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.ended {
-		if p.Pos != 0 {
-			g.ns.queues.Done(g.id, 0, store.Position(p.Pos))
-		}
-		return
-	}
-	bounds := &g.ns.limits.Load().Queue
-	full := bounds.Messages > 0 && g.q.Len() >= hardFactor*bounds.Messages
-	if full {
-		g.shed()
-	}
-	it := session.Item{Pos: p.Pos, QoS: m.QoS, Retain: m.Retain, Size: int32(len(m.Topic) + len(m.Payload) + len(m.Props))}
-	if p.Pos == 0 || g.q.Len() < 1024 {
-		it.Msg = m.Own()
-	}
-	g.q.Push(it)
-}
-
-// shed gives up the oldest message that no member has.
-func (g *group) shed() {
-	for seq := max(g.next, g.q.Base()); seq < g.q.End(); seq++ {
-		if it := g.q.At(seq); it.Queued() {
-			g.finish(seq)
-			g.ns.b.metrics.drop(session.Overflow)
+// remove takes a member out. g.mu is held.
+func (g *group) remove(x *mailbox) {
+	for i, m := range g.members {
+		if m.x == x {
+			g.members = append(g.members[:i:i], g.members[i+1:]...)
+			if x.durable {
+				g.lasting--
+			}
 			return
 		}
 	}
 }
 
+// end ends the group and returns the places in the store that it had, but for
+// those of messages on their way to a member: dispatch sees to them. ns.mu and
+// g.mu are held, so that a new group of the same name writes its document after
+// this one's is removed.
+func (g *group) end() (positions []store.Position) {
+	g.ended = true
+	delete(g.ns.shared, g.key)
+	delete(g.ns.byQueue, g.id)
+	g.q.Each(func(seq uint64, it *session.Item) {
+		if _, giving := g.giving[seq]; giving {
+			g.giving[seq] = it.Pos // it may have been copied forward
+		} else if it.Pos != 0 {
+			positions = append(positions, store.Position(it.Pos))
+		}
+	})
+	g.q, g.old, g.back = session.NewQueue(g.q.End()), session.Queue{}, nil
+	if g.durable.Load() {
+		var b store.Batch
+		b.Delete(g.ns.keys.group(g.key))
+		if _, _, err := g.ns.b.store.Submit(&b); err != nil {
+			g.ns.b.log.Warn("ended shared group not removed from the store", "namespace", g.ns.name, "err", err)
+		}
+	}
+	return positions
+}
+
+// groupCache is how much of a durable group's queue is kept in memory as well.
+const groupCache = 1 << 20
+
+// push queues a message for the group. It returns false, and does nothing, when
+// the message must be stored first because the group has become durable.
+func (g *group) push(m *mqtt.Message, p session.Place) bool {
+	it := session.Item{Pos: p.Pos, QoS: m.QoS, Retain: m.Retain, Size: int32(len(m.Topic) + len(m.Payload) + len(m.Props))}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p.Pos == 0 && g.durable.Load() && !g.ended {
+		return false
+	}
+	if p.Pos == 0 || g.q.Size() < groupCache {
+		it.Msg = m.Own()
+	}
+	g.add(it)
+	return true
+}
+
+// add appends an item, at the cost of the oldest when too much waits. g.mu is
+// held.
+func (g *group) add(it session.Item) {
+	if g.ended {
+		if it.Pos != 0 {
+			g.ns.queues.Done(g.id, 0, store.Position(it.Pos))
+		}
+		return
+	}
+	b := &g.ns.limits.Load().Queue
+	for b.Messages > 0 && g.q.Len() >= hardFactor*b.Messages ||
+		b.Bytes > 0 && g.q.Len() > 0 && g.q.Size()+int(it.Size) > hardFactor*b.Bytes {
+		if !g.shed() {
+			break // the members have the rest; their windows bound it
+		}
+	}
+	g.q.Push(it)
+}
+
+// shed gives up the oldest message that no member has. g.mu is held.
+func (g *group) shed() bool {
+	seq, it := g.q.Waiting(g.next)
+	if it == nil {
+		return false
+	}
+	g.next = seq + 1
+	g.finish(seq)
+	g.ns.b.metrics.drop(session.Overflow)
+	return true
+}
+
 // finish takes a message out of the queue. g.mu is held.
 func (g *group) finish(seq uint64) {
-	it := g.q.At(seq)
+	q := g.of(seq)
+	it := q.At(seq)
 	if it == nil || it.Gone() {
 		return
 	}
 	if it.Pos != 0 {
 		g.ns.queues.Done(g.id, seq, store.Position(it.Pos))
 	}
-	g.q.Finish(seq)
+	q.Finish(seq)
 }
 
-// deliverZero gives a QoS 0 message to a member that is there.
-func (g *group) deliverZero(m *mqtt.Message, now int64) *mailbox {
-	g.mu.Lock()
-	members := g.members
-	g.mu.Unlock()
-	for i, n := 0, rand.IntN(max(1, len(members))); i < len(members); i++ {
-		sub := members[(n+i)%len(members)]
-		x := sub.x
-		x.mu.Lock()
-		if x.conn != nil && x.s.Online() {
-			x.s.DeliverZero(m, sub.delivery, false, now)
-			x.mu.Unlock()
-			return x
-		}
-		x.mu.Unlock()
+// takeBack makes a message available again that a member had. g.mu is held.
+func (g *group) takeBack(seq uint64) {
+	q := g.of(seq)
+	it := q.At(seq)
+	switch {
+	case it == nil || it.Gone():
+	case q == &g.old:
+		g.back = append(g.back, it.Msg)
+		q.Finish(seq)
+	default:
+		it.TakeBack()
+		g.next = min(g.next, seq)
 	}
-	return nil
-}
-
-// dispatch hands out what waits, while members have room. It must be called
-// without locks held.
-func (g *group) dispatch() {
-	var woken []*mailbox
-	for {
-		g.mu.Lock()
-		seq := g.waiting()
-		if seq == 0 {
-			g.mu.Unlock()
-			break
-		}
-		sub := g.pick()
-		if sub == nil {
-			g.mu.Unlock()
-			break
-		}
-		it := *g.q.At(seq)
-		g.q.At(seq).Hand()
-		g.mu.Unlock()
-		if !g.give(seq, it, sub) {
-			g.mu.Lock()
-			if back := g.q.At(seq); back != nil {
-				back.TakeBack()
-				g.next = min(g.next, seq)
-			}
-			g.mu.Unlock()
-			break
-		}
-		woken = append(woken, sub.x)
-	}
-	for _, x := range woken {
-		g.ns.b.flushers.add(x)
-	}
-}
-
-// waiting finds the oldest message that no member has. g.mu is held.
-func (g *group) waiting() uint64 {
-	for g.next = max(g.next, g.q.Base()); g.next < g.q.End(); g.next++ {
-		if it := g.q.At(g.next); it.Queued() {
-			return g.next
-		}
-	}
-	return 0
-}
-
-// pick chooses a member that is there and has room: at random, so that no
-// order is promised that could not be kept. g.mu is held.
-func (g *group) pick() *subscription {
-	for i, n := 0, rand.IntN(max(1, len(g.members))); i < len(g.members); i++ {
-		sub := g.members[(n+i)%len(g.members)]
-		sub.x.mu.Lock()
-		ok := sub.x.conn != nil && sub.x.s.Credit() > 0
-		sub.x.mu.Unlock()
-		if ok {
-			return sub
-		}
-	}
-	return nil
-}
-
-// give moves a message to a member. A durable member gets it through the log,
-// in one entry with the end of the group's claim on it; a volatile member holds
-// it until it acknowledges, and the group keeps it until then.
-func (g *group) give(seq uint64, it session.Item, sub *subscription) bool {
-	now := nowMillis()
-	if it.Msg == nil {
-		m, err := g.ns.loadMessage(store.Position(it.Pos))
-		if err == errNotYet {
-			g.ns.b.store.Notify(g.ns.lastTicket(), groupWaiter{g})
-			return false
-		}
-		if err != nil {
-			g.mu.Lock()
-			g.finish(seq)
-			g.mu.Unlock()
-			return true
-		}
-		it.Msg = m
-	}
-	m := *it.Msg
-	m.Retain = it.Retain && sub.asPub
-	if min(m.QoS, sub.qos) == 0 {
-		sub.x.mu.Lock()
-		sub.x.s.DeliverZero(&m, sub.delivery, false, now)
-		sub.x.mu.Unlock()
-		g.mu.Lock()
-		g.finish(seq)
-		g.mu.Unlock()
-		return true
-	}
-	if sub.x.durable {
-		return g.assign(seq, it.Pos, &m, sub, now)
-	}
-	sub.x.mu.Lock()
-	defer sub.x.mu.Unlock()
-	if sub.x.conn == nil {
-		return false
-	}
-	sub.x.deliver(&m, sub.delivery, session.Place{Ref: seq}, now)
-	return true
-}
-
-// assign is give for a durable member.
-func (g *group) assign(seq, pos uint64, m *mqtt.Message, sub *subscription, now int64) bool {
-	if pos == 0 { // the group was volatile when it came: store it for the member
-		var p publication
-		p.start(g.ns, m, now)
-		p.keepFor(sub.x, nil, sub.delivery)
-		if _, err := p.commit(); err != nil {
-			return false
-		}
-		g.mu.Lock()
-		g.finish(seq)
-		g.mu.Unlock()
-		return true
-	}
-	to := queue.Target{Queue: sub.x.id, Flags: min(m.QoS, sub.qos), Slots: sub.delivery.Slots}
-	if m.Retain {
-		to.Flags |= targetRetain
-	}
-	a := &assignment{g: g, seq: seq, pos: pos, m: m, sub: sub, now: now}
-	ticket, err := g.ns.queues.Assign(g.id, seq, store.Position(pos), to, a)
-	if err != nil {
-		return false
-	}
-	g.ns.noteTicket(ticket)
-	if to.Flags&targetQoS == 2 {
-		g.ns.b.store.Notify(ticket, sub.x)
-	}
-	return true
-}
-
-// An assignment is a message on its way from a group to a durable member.
-type assignment struct {
-	g        *group
-	seq, pos uint64
-	m        *mqtt.Message
-	sub      *subscription
-	now      int64
-}
-
-// Enqueue implements queue.Enqueuer. The claim on the record passes from the
-// group to the member, so it is not given back here.
-func (a *assignment) Enqueue(_ store.Position, t store.Ticket) {
-	a.g.mu.Lock()
-	a.g.q.Finish(a.seq)
-	a.g.mu.Unlock()
-	x := a.sub.x
-	x.mu.Lock()
-	x.deliver(a.m, a.sub.memberDelivery(), session.Place{Pos: a.pos, Ticket: uint64(t)}, a.now)
-	x.mu.Unlock()
-}
-
-// memberDelivery is the delivery of a durable member: what it does with the
-// message concerns the group no more.
-func (sub *subscription) memberDelivery() *session.Delivery {
-	d := *sub.delivery
-	d.Tag = nil
-	return &d
 }
 
 // groupWaiter dispatches a group when what it waited for is durable.
 type groupWaiter struct{ g *group }
 
-// Committed implements store.Waiter. The members' flush dispatches.
+// Committed implements store.Waiter.
 func (w groupWaiter) Committed(store.Ticket, error) {
 	w.g.ns.b.flushers.later(w.g)
 }
@@ -385,10 +325,7 @@ func (ns *namespace) settleShared(list []freed) {
 	for i, f := range list {
 		f.g.mu.Lock()
 		if f.back {
-			if it := f.g.q.At(f.seq); it != nil && !it.Gone() {
-				it.TakeBack() // [MQTT-4.8.2-5]: only QoS 2 that has started stays
-				f.g.next = min(f.g.next, f.seq)
-			}
+			f.g.takeBack(f.seq) // [MQTT-4.8.2-5]: only QoS 2 that has started stays
 		} else {
 			f.g.finish(f.seq)
 		}
@@ -399,15 +336,13 @@ func (ns *namespace) settleShared(list []freed) {
 	}
 }
 
-// dispatchShared gives a member that has just come what waits for its groups.
+// dispatchShared hands out what waits in the groups of a member that has come,
+// or has gone and left it to the others.
 func (ns *namespace) dispatchShared(x *mailbox) {
 	for _, g := range x.groupsOf() {
 		g.dispatch()
 	}
 }
-
-// returnShared dispatches for the others when a member has gone away.
-func (ns *namespace) returnShared(x *mailbox) { ns.dispatchShared(x) }
 
 // groupsOf lists the groups that x is a member of.
 func (x *mailbox) groupsOf() (groups []*group) {

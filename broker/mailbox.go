@@ -22,6 +22,10 @@ type mailbox struct {
 	queuedForFlush atomic.Bool // in the flushers' list
 	above          atomic.Bool // over the high-water mark: the gate is closed
 
+	// changes is held by whoever changes what others rely on for longer than mu
+	// can be held: subscriptions, the document in the store, the end.
+	changes sync.Mutex
+
 	mu      sync.Mutex
 	s       *session.Session
 	conn    *conn // nil while offline
@@ -30,8 +34,8 @@ type mailbox struct {
 	doc     sessionDoc
 	subs    map[string]*subscription
 	slots   map[uint32]*subscription
-	slot    uint32 // the next one
-	theWill *session.Will
+	slot    uint32                // the next one
+	theWill *session.Will         // of the connection, or while that is lost and the will not yet due
 	stored  bool                  // it has a document
 	replays []*replay             // retained messages on their way
 	waiting map[*mailbox]struct{} // publishers whose acknowledgement waits for the gate
@@ -40,7 +44,9 @@ type mailbox struct {
 	spread  int                   // shared subscriptions it has
 	expiry  *deadline
 	will    *deadline
-	over    bool // to be terminated: its queue is full
+	over    bool        // to be terminated: its queue is full
+	doomed  bool        // its connection is lost and it ends with that
+	late    lateMessage // the one that load waits for
 }
 
 // freed is a message of a shared group that its member is done with.
@@ -90,8 +96,8 @@ func (x *mailbox) Committed(_ store.Ticket, err error) {
 
 // deliver queues a message of QoS 1 or 2 under x.mu and applies the bounds.
 func (x *mailbox) deliver(m *mqtt.Message, d *session.Delivery, p session.Place, now int64) {
-	if x.ended {
-		if p.Pos != 0 { // stored for a session that ended meanwhile
+	if x.ended || x.over {
+		if p.Pos != 0 { // stored for a session that ended meanwhile, or is about to
 			x.ns.queues.Done(x.id, 0, store.Position(p.Pos))
 		}
 		return
@@ -102,11 +108,14 @@ func (x *mailbox) deliver(m *mqtt.Message, d *session.Delivery, p session.Place,
 	if x.s.Full(size) && x.mustShed(now) {
 		switch bounds.Policy {
 		case session.DropOldest:
-			newest = !x.s.MakeRoom()
+			for !newest && x.s.Full(size) {
+				newest = !x.s.MakeRoom()
+			}
 		case session.DropNewest:
 			newest = true
 		case session.Terminate:
 			x.over = true
+			x.ns.b.flushers.add(x) // ends it
 		}
 	}
 	seq := x.s.Deliver(m, d, p, now)
@@ -173,6 +182,16 @@ func (x *mailbox) await(publisher *mailbox) bool {
 	}
 	x.waiting[publisher] = struct{}{}
 	return true
+}
+
+// forgetAt takes a publisher off the lists of gates that it waits at no more, so
+// that a gate that stays shut does not collect those who come and go.
+func (x *mailbox) forgetAt(gates map[*mailbox]struct{}) {
+	for gate := range gates {
+		gate.mu.Lock()
+		delete(gate.waiting, x)
+		gate.mu.Unlock()
+	}
 }
 
 // takeFreed hands over the shared messages to settle. x.mu is held.

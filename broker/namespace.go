@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"gridmq/mqtt"
 	"gridmq/session"
@@ -40,6 +39,8 @@ type namespace struct {
 	byQueue  map[queue.ID]*group
 	nextID   queue.ID
 	idsUpTo  queue.ID // numbers below are reserved in the store
+
+	left store.Batch // removes what loading found to belong to nobody; for resume
 
 	volatile atomic.Uint64 // numbers of sessions that are not stored
 	online   atomic.Int64
@@ -104,7 +105,7 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 			if err != nil {
 				return false, storeRefusal("connect", err)
 			}
-			return false, ns.record(c, x, p, will)
+			return false, ns.record(c, x, p, will, true)
 		}
 		x.mu.Lock()
 		if x.owner != c.id.Name {
@@ -112,25 +113,32 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 			ns.mu.Unlock()
 			return false, protocolError("connect", mqtt.NotAuthorized, "the client identifier belongs to another client's session")
 		}
-		if x.conn == nil && !x.ended && !p.CleanStart && x.durable {
-			x.conn = c
-			c.belongTo(x)
+		old := x.conn
+		// It ends when a clean start says so [MQTT-3.1.2-4], or with its connection.
+		over := p.CleanStart || !x.durable || x.doomed || x.over || x.ended || old != nil && old.expiry == 0
+		if old == nil && !over {
+			ns.connectTo(x, c)
 			x.mu.Unlock()
 			ns.mu.Unlock()
-			return true, ns.record(c, x, p, will)
+			return true, ns.record(c, x, p, will, false)
 		}
-		old := x.conn
 		x.mu.Unlock()
 		ns.mu.Unlock()
-		over := p.CleanStart || !x.durable // [MQTT-3.1.2-4]
 		if old != nil {
-			over = over || old.expiry == 0 // it ends with its connection
-			ns.takeOver(x, old, over)
+			ns.takeOver(old, over)
 		}
-		if over {
-			ns.end(x, "clean_start")
+		if over { // unless a third connection was quicker: then that is taken over
+			ns.end(x, "clean_start", func() bool { return x.conn == nil })
 		}
 	}
+}
+
+// connectTo gives x its connection, which part takes back. x.mu is held, or
+// nobody else has x yet.
+func (ns *namespace) connectTo(x *mailbox, c *conn) {
+	x.conn = c
+	ns.online.Add(1)
+	c.belongTo(x)
 }
 
 func (ns *namespace) askedExpiry(p *mqtt.Connect) uint32 {
@@ -162,8 +170,7 @@ func (ns *namespace) create(c *conn, p *mqtt.Connect) (*mailbox, error) {
 		return nil, err
 	}
 	x := ns.newMailbox(id, p.ClientID, c.id.Name, durable)
-	x.conn = c
-	c.belongTo(x)
+	ns.connectTo(x, c)
 	ns.adopt(x)
 	return x, nil
 }
@@ -178,13 +185,38 @@ func (ns *namespace) adopt(x *mailbox) {
 // record makes a connection durable before its CONNACK: the session with a new
 // epoch, and the will. Sessions that end with their connection are only
 // written when they have a will, which must survive a crash of ours.
-func (ns *namespace) record(c *conn, x *mailbox, p *mqtt.Connect, will *session.Will) error {
+func (ns *namespace) record(c *conn, x *mailbox, p *mqtt.Connect, will *session.Will, fresh bool) error {
+	t, err := ns.submitRecord(c, x, p, will)
+	if err == nil && t != 0 {
+		err = ns.b.wait(t)
+	}
+	if err == nil {
+		return nil
+	}
 	x.mu.Lock()
+	c.goodbye = true
+	x.mu.Unlock()
+	ns.part(c, fresh, fresh)
+	if fresh { // nobody was told of it
+		ns.end(x, "refused", func() bool { return x.conn == nil })
+	}
+	return storeRefusal("connect", err)
+}
+
+func (ns *namespace) submitRecord(c *conn, x *mailbox, p *mqtt.Connect, will *session.Will) (store.Ticket, error) {
+	x.changes.Lock()
+	defer x.changes.Unlock()
+	x.mu.Lock()
+	if x.conn != c { // taken over before it began, as begin will find
+		x.mu.Unlock()
+		return 0, nil
+	}
 	ns.b.deadlines.remove(x.expiry)
 	ns.b.deadlines.remove(x.will) // a return in time cancels it [MQTT-3.1.3-9]
+	x.expiry, x.will = nil, nil
 	x.doc.ClientID, x.doc.Owner, x.doc.Version = x.clientID, x.owner, p.Version
 	x.doc.Epoch++
-	x.doc.Expiry, x.doc.Online, x.doc.Closed = c.expiry, true, 0
+	x.doc.Expiry, x.doc.Online, x.doc.Closed = c.expiry, true, nowMillis()
 	x.doc.setWill(will)
 	x.theWill = will
 	x.stored = x.durable || will != nil
@@ -193,46 +225,32 @@ func (ns *namespace) record(c *conn, x *mailbox, p *mqtt.Connect, will *session.
 		b.Put(ns.keys.session(x.id), encode(&x.doc))
 	}
 	x.mu.Unlock()
-	ns.online.Add(1)
 	if len(b.Ops) == 0 {
-		return nil
+		return 0, nil
 	}
 	_, t, err := ns.b.store.Submit(&b)
-	if err == nil {
-		err = ns.b.wait(t)
-	}
-	if err != nil {
-		c.goodbye = true
-		ns.detach(c)
-		return storeRefusal("connect", err)
-	}
-	return nil
+	return t, err
 }
 
 // takeOver ends a connection in favour of a new one. over says that the session
 // ends as well.
-func (ns *namespace) takeOver(x *mailbox, old *conn, over bool) {
-	ns.part(old, func() (publishWill bool) {
-		// Section 3.1.4: sent unless the session goes on and the will has a delay.
-		return over || x.theWill != nil && x.theWill.Delay == 0
-	}, true)
+func (ns *namespace) takeOver(old *conn, over bool) {
+	ns.part(old, true, over)
 	old.end(mqtt.SessionTakenOver, causeTakenOver)
 }
 
 // detach ends the connection's part of its session.
-func (ns *namespace) detach(c *conn) {
-	ns.part(c, nil, false)
-}
+func (ns *namespace) detach(c *conn) { ns.part(c, false, false) }
 
-// part separates a connection from its session, once. willNow decides whether
-// the will goes out although the session may go on; nil: by its delay. stays
-// keeps a session whose expiry is 0 for the caller to end or to hand over.
-func (ns *namespace) part(c *conn, willNow func() bool, stays bool) {
+// part separates a connection from its session, once. taken says that a new
+// connection takes the session over; it then ends the session itself if that is
+// over. Otherwise the session ends here if it does not outlive its connection.
+func (ns *namespace) part(c *conn, taken, over bool) {
 	x := c.x
 	if x == nil {
 		return
 	}
-	now := time.Now().UnixMilli()
+	now := nowMillis()
 	x.mu.Lock()
 	if x.conn != c {
 		x.mu.Unlock()
@@ -244,70 +262,86 @@ func (ns *namespace) part(c *conn, willNow func() bool, stays bool) {
 	x.replays = nil
 	c.relieve()
 	ns.b.deadlines.remove(c.held)
+	gates := c.gates
+	c.gates = nil
 	woken := x.relax()
-	will := x.theWill
-	x.theWill = nil
-	if c.goodbye {
-		will = nil
+	if !taken {
+		over = c.expiry == 0 || x.over
+		x.doomed = over
 	}
 	ends := session.EndsAt(now, c.expiry)
-	var due int64
-	if will != nil {
-		due = will.DueAt(now, ends)
-		if willNow != nil && willNow() {
-			due = now
-		} else if willNow != nil {
-			will = nil
-		}
+	if over {
+		ends = now
 	}
+	will, due := c.lastWill(taken, now, ends)
 	x.doc.Expiry, x.doc.Online, x.doc.Closed = c.expiry, false, now
 	x.doc.setWill(will)
-	over := c.expiry == 0 || x.over
+	epoch := x.doc.Epoch
+	publish := will != nil && due <= now
+	if x.theWill = will; publish {
+		x.theWill = nil
+	}
 	x.mu.Unlock()
 
 	for _, p := range woken {
 		ns.b.flushers.add(p)
 	}
-	ns.returnShared(x)
-	if will != nil && due <= now {
-		ns.publishWill(x, will)
-	} else if !over || stays {
+	x.forgetAt(gates)
+	ns.dispatchShared(x) // for the other members
+	if publish {
+		ns.publishWill(x, will, epoch)
+	} else if !over {
 		ns.save(x)
 	}
 	switch {
-	case over && !stays:
-		ns.end(x, "transient")
 	case !over:
-		ns.sleep(x, will, due, ends)
+		ns.sleep(x, epoch, due, ends)
+	case !taken:
+		ns.end(x, "transient", nil)
 	}
 }
 
-// sleep arms what will happen to a session while its client is away.
-func (ns *namespace) sleep(x *mailbox, will *session.Will, due, ends int64) {
+// lastWill returns the will of a connection that is lost, and when it is due.
+// x.mu is held.
+func (c *conn) lastWill(taken bool, now, ends int64) (*session.Will, int64) {
+	w := c.x.theWill
+	switch {
+	case w == nil || c.goodbye:
+		return nil, 0
+	case taken && ends != now && w.Delay > 0: // a return in time cancels it [MQTT-3.1.3-9]
+		return nil, 0
+	case taken: // section 3.1.4
+		return w, now
+	}
+	return w, w.DueAt(now, ends)
+}
+
+// sleep arms what will happen to a session while its client is away: its will,
+// if one is left, and its end (0: never).
+func (ns *namespace) sleep(x *mailbox, epoch uint64, due, ends int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.conn != nil || x.ended {
+	asleep := func() bool { return x.conn == nil && !x.ended && x.doc.Epoch == epoch }
+	if !asleep() {
 		return
 	}
-	epoch := x.doc.Epoch
-	asleep := func() bool {
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		return x.conn == nil && !x.ended && x.doc.Epoch == epoch
-	}
-	if will != nil && due > time.Now().UnixMilli() {
+	if will := x.theWill; will != nil {
 		x.will = ns.b.deadlines.add(due, func(int64) int64 {
-			if asleep() {
-				ns.publishWill(x, will)
+			x.mu.Lock()
+			mine := asleep() && x.theWill == will
+			if mine {
+				x.theWill = nil
+			}
+			x.mu.Unlock()
+			if mine {
+				ns.publishWill(x, will, epoch)
 			}
 			return 0
 		})
 	}
 	if ends != 0 {
-		x.expiry = ns.b.deadlines.add(ends+1, func(int64) int64 { // after a will due at the same time
-			if asleep() {
-				ns.end(x, "expiry")
-			}
+		x.expiry = ns.b.deadlines.add(ends, func(int64) int64 {
+			ns.end(x, "expiry", asleep)
 			return 0
 		})
 	}
@@ -315,29 +349,46 @@ func (ns *namespace) sleep(x *mailbox, will *session.Will, due, ends int64) {
 
 // save writes the session document; nobody waits for it.
 func (ns *namespace) save(x *mailbox) {
+	x.changes.Lock()
+	defer x.changes.Unlock()
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.stored || x.ended {
+	var b store.Batch
+	if x.stored && !x.ended {
+		b.Put(ns.keys.session(x.id), encode(&x.doc))
+	}
+	x.mu.Unlock()
+	ns.submit(&b, "session not saved", x)
+}
+
+// submit stores what nobody waits for.
+func (ns *namespace) submit(b *store.Batch, otherwise string, x *mailbox) {
+	if len(b.Ops) == 0 {
 		return
 	}
-	var b store.Batch
-	b.Put(ns.keys.session(x.id), encode(&x.doc))
-	if _, _, err := ns.b.store.Submit(&b); err != nil {
-		ns.b.log.Warn("session not saved", "namespace", ns.name, "client", x.clientID, "err", err)
+	if _, _, err := ns.b.store.Submit(b); err != nil {
+		ns.b.log.Warn(otherwise, "namespace", ns.name, "client", x.clientID, "err", err)
 	}
 }
 
-// end ends a session: it, its subscriptions and its queue are gone. It must
-// not be called with locks held.
-func (ns *namespace) end(x *mailbox, why string) {
+// end ends a session: it, its subscriptions and its queue are gone. still, when
+// not nil, is asked under x.mu whether that is wanted at all. It must not be
+// called with locks held; when it returns, somebody has ended the session or
+// still has said no.
+func (ns *namespace) end(x *mailbox, why string, still func() bool) {
+	x.changes.Lock()
+	defer x.changes.Unlock()
 	x.mu.Lock()
-	if x.ended {
+	if x.ended || still != nil && !still() {
 		x.mu.Unlock()
 		return
 	}
 	x.ended = true
-	c := x.conn
-	x.conn = nil
+	c, will := x.conn, x.theWill
+	if c != nil && c.goodbye {
+		will = nil
+	}
+	x.conn, x.theWill = nil, nil
+	back := x.takeShared()
 	var positions []store.Position
 	x.s.Positions(func(pos uint64) { positions = append(positions, store.Position(pos)) })
 	x.s.End()
@@ -353,34 +404,40 @@ func (ns *namespace) end(x *mailbox, why string) {
 		ns.online.Add(-1)
 		c.end(mqtt.AdministrativeAction, causeEnded)
 	}
+	positions = append(positions, ns.giveBack(x, back)...)
 	for _, sub := range subs {
 		ns.unindex(sub)
 	}
-	ns.mu.Lock()
-	if ns.sessions[x.clientID] == x {
-		delete(ns.sessions, x.clientID)
-		if ns.perName[x.owner]--; ns.perName[x.owner] <= 0 {
-			delete(ns.perName, x.owner)
-		}
+	ns.settleShared(settled)
+	for _, p := range woken {
+		ns.b.flushers.add(p)
 	}
-	delete(ns.byID, x.id)
-	ns.mu.Unlock()
+	var b store.Batch
 	if x.stored {
-		var b store.Batch
 		b.Delete(ns.keys.session(x.id))
 		b.DeletePrefix(ns.keys.subscriptionsOf(x.id))
-		if _, _, err := ns.b.store.Submit(&b); err != nil {
-			ns.b.log.Warn("ended session not removed from the store", "namespace", ns.name, "client", x.clientID, "err", err)
-		}
+	}
+	if will == nil {
+		ns.submit(&b, "ended session not removed from the store", x)
+	} else { // due at the latest when the session ends [MQTT-3.1.3-9]
+		ns.sendWill(x, will, &b)
 	}
 	if x.durable {
 		ns.queues.Ended(x.id, positions)
 	}
-	for _, p := range woken {
-		ns.b.flushers.add(p)
-	}
-	ns.settleShared(settled)
+	ns.forget(x)
 	ns.b.metrics.sessionEnded(why)
+}
+
+// forget takes a session off the maps.
+func (ns *namespace) forget(x *mailbox) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	delete(ns.sessions, x.clientID)
+	if ns.perName[x.owner]--; ns.perName[x.owner] <= 0 {
+		delete(ns.perName, x.owner)
+	}
+	delete(ns.byID, x.id)
 }
 
 // terminate ends a session whose queue is full, and its connection with it.
@@ -391,7 +448,7 @@ func (ns *namespace) terminate(x *mailbox) {
 	if c != nil {
 		c.end(mqtt.QuotaExceeded, causeOverflow)
 	}
-	ns.end(x, "overflow")
+	ns.end(x, "overflow", nil)
 }
 
 // beat writes that the node is alive, when somebody is connected.
@@ -404,29 +461,39 @@ func (ns *namespace) beat(now int64) {
 	_, _, _ = ns.b.store.Submit(&b) // a full disk refuses it: the restart then counts from an older one
 }
 
-// publishWill publishes a will and takes it out of the document in the same
-// commit, so that a crash does not send it twice.
-func (ns *namespace) publishWill(x *mailbox, w *session.Will) {
-	now := time.Now().UnixMilli()
+// publishWill publishes the will of the connection that was x's epoch.
+func (ns *namespace) publishWill(x *mailbox, w *session.Will, epoch uint64) {
+	x.changes.Lock()
+	defer x.changes.Unlock()
+	var b store.Batch
+	x.mu.Lock()
+	if x.doc.Epoch == epoch && !x.ended { // else its document is not there any more
+		x.doc.setWill(nil)
+		if x.stored {
+			b.Put(ns.keys.session(x.id), encode(&x.doc))
+		}
+	}
+	x.mu.Unlock()
+	ns.sendWill(x, w, &b)
+}
+
+// sendWill publishes a will and takes it out of the store (b) in the same
+// commit, so that a crash does not send it twice. x.changes is held.
+func (ns *namespace) sendWill(x *mailbox, w *session.Will, b *store.Batch) {
+	now := nowMillis()
 	m := w.Message
 	if w.Expiry > 0 {
 		m.Expires = now + int64(w.Expiry)*1000
 	}
 	m.Published, m.Origin = now, uint64(x.id)
-	x.mu.Lock()
-	var ops []store.Op
-	x.doc.setWill(nil)
-	if x.stored && !x.ended {
-		ops = []store.Op{{Key: ns.keys.session(x.id), Value: encode(&x.doc)}}
-	}
-	x.mu.Unlock()
 	if v := ns.authorizer.Publish(&Identity{Name: x.owner}, m.Topic); v.Code.IsError() {
 		ns.b.metrics.willRefused()
+	} else if err := ns.publishDetached(&m, b.Ops); err != nil {
+		ns.b.log.Warn("will not published", "namespace", ns.name, "client", x.clientID, "err", err)
+	} else {
 		return
 	}
-	if err := ns.publishDetached(&m, ops); err != nil {
-		ns.b.log.Warn("will not published", "namespace", ns.name, "client", x.clientID, "err", err)
-	}
+	ns.submit(b, "will not removed from the store", x)
 }
 
 // pace spreads what happens to many at once after a start.

@@ -98,8 +98,9 @@ var errNotYet = errors.New("not durable yet")
 
 // loadMessage reads a message of the log.
 func (ns *namespace) loadMessage(pos store.Position) (*mqtt.Message, error) {
+	behind := ns.lastTicket() > ns.b.store.Durable() // asked first: it may catch up while we look
 	b, err := ns.queues.Load(pos)
-	if errors.Is(err, store.ErrNotFound) && ns.lastTicket() > ns.b.store.Durable() {
+	if errors.Is(err, store.ErrNotFound) && behind {
 		return nil, errNotYet
 	}
 	if err != nil {

@@ -196,16 +196,25 @@ func (c *conn) accept(t store.Ticket) error {
 	if x.conn != c {
 		return errGone
 	}
-	if in.QoS == 2 && t != 0 {
+	if in.QoS == 2 && !x.durable {
 		x.s.Claim(in.PacketID, uint64(t))
 	}
 	if held {
 		x.s.AnswerThrough(p.gate, ack, in.PacketID, code, uint64(t))
-		c.hold()
+		c.hold(p.gate)
 		return nil
 	}
 	x.s.Answer(ack, in.PacketID, code, uint64(t))
 	return nil
+}
+
+// claim notes the identifier of a QoS 2 message that has just got its place in
+// the log: a snapshot that is taken now must know it, one taken before must not.
+func (c *conn) claim(t store.Ticket) {
+	x := c.x
+	x.mu.Lock()
+	x.s.Claim(c.in.PacketID, uint64(t))
+	x.mu.Unlock()
 }
 
 // start makes p ready for a message.
@@ -245,6 +254,7 @@ func (p *publication) run(r *route) (store.Ticket, error) {
 			p.keepFor(t.x, nil, d)
 		}
 	}
+	kept := len(p.stored) // the groups among them follow, in their order
 	for _, g := range r.groups {
 		if m.QoS > 0 && g.durable.Load() {
 			p.keepFor(nil, g, g.delivery)
@@ -270,9 +280,15 @@ func (p *publication) run(r *route) (store.Ticket, error) {
 		}
 	}
 	for _, g := range r.groups {
-		if m.QoS == 0 || !g.durable.Load() {
-			p.share(g)
+		if kept < len(p.stored) && p.stored[kept].g == g {
+			kept++
+			continue
 		}
+		t, err := p.share(g)
+		if err != nil {
+			return 0, err
+		}
+		ticket = max(ticket, t)
 	}
 	if p.ns.b.relay != nil {
 		if err := p.ns.b.relay.Forward(p.ns.name, m); err != nil {
@@ -305,15 +321,22 @@ func (p *publication) commit() (store.Ticket, error) {
 		p.record = mqtt.AppendMessage(p.record[:0], p.m)
 		p.msg.Record = p.record
 	}
-	ticket, err := p.ns.queues.Publish(&p.msg, p)
-	if err == nil {
-		p.ns.noteTicket(ticket)
+	if p.retain != nil {
+		p.ns.retained.writes.Lock()
+		defer p.ns.retained.writes.Unlock()
+		if p.expired != nil && !p.stillExpired() {
+			return 0, nil
+		}
 	}
-	return ticket, err
+	return p.ns.queues.Publish(&p.msg, p)
 }
 
 // Enqueue implements queue.Enqueuer.
 func (p *publication) Enqueue(pos store.Position, ticket store.Ticket) {
+	p.ns.noteTicket(ticket) // before anybody can look for the message
+	if p.msg.Claim.Queue != 0 {
+		p.c.claim(ticket)
+	}
 	for i := range p.stored {
 		t := &p.stored[i]
 		p.count++
@@ -325,18 +348,18 @@ func (p *publication) Enqueue(pos store.Position, ticket store.Ticket) {
 		}
 		p.hand(t.x, t.d, place)
 	}
-	if p.retain != nil && p.stillExpired() {
+	if p.retain != nil {
 		p.ns.retained.set(p.ns, p.m.Topic, p.retain, ticket)
+		if p.expired != nil {
+			p.ns.b.metrics.drop(session.Expired)
+		}
 	}
 	p.dispatch()
 }
 
-// stillExpired says whether a removal because of expiry concerns the message
-// that is there now. The document of a newer one is written after the removal.
+// stillExpired says whether the message that is to be removed because of its
+// expiry is there, or a newer one. retained.writes is held.
 func (p *publication) stillExpired() bool {
-	if p.expired == nil {
-		return true
-	}
 	now, ok := p.ns.retained.names.Get(p.m.Topic)
 	return ok && now == p.expired
 }
@@ -371,8 +394,9 @@ func (p *publication) deliver(x *mailbox, d *session.Delivery) {
 	x.mu.Unlock()
 }
 
-// share gives the message to one member of a group that is not stored.
-func (p *publication) share(g *group) {
+// share gives the message to one member of a group that was not durable when
+// the targets were chosen. The ticket is not 0 when it has become so since.
+func (p *publication) share(g *group) (store.Ticket, error) {
 	p.count++
 	if p.m.QoS == 0 {
 		if x := g.deliverZero(p.m, p.now); x != nil {
@@ -380,11 +404,21 @@ func (p *publication) share(g *group) {
 			p.toFlush(x)
 			x.mu.Unlock()
 		}
-		return
+		return 0, nil
 	}
-	g.push(p.m, session.Place{})
+	var ticket store.Ticket
+	if !g.push(p.m, session.Place{}) {
+		var q publication
+		q.start(p.ns, p.m, p.now)
+		q.keepFor(nil, g, g.delivery)
+		var err error
+		if ticket, err = q.commit(); err != nil {
+			return 0, err
+		}
+	}
 	p.spread = append(p.spread, g)
 	p.dispatch()
+	return ticket, nil
 }
 
 // dispatch remembers the groups that have something to hand out.

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"time"
+	"maps"
+	"slices"
 
 	"gridmq/mqtt"
 	"gridmq/session"
@@ -99,12 +100,19 @@ func (ns *namespace) loadSession(key, value []byte) error {
 	}
 	x := ns.newMailbox(id, doc.ClientID, doc.Owner, uint64(id)&volatileIDs == 0)
 	x.doc, x.stored = doc, true
-	if old := ns.sessions[x.clientID]; old != nil {
-		if old.id > id {
-			old, x = x, old // keep the newer; the other was about to be removed
-		}
+	if !x.durable {
+		ns.volatile.Store(max(ns.volatile.Load(), uint64(id)&^volatileIDs))
+	}
+	old := ns.sessions[x.clientID]
+	if old != nil && old.durable && !x.durable { // numbers of the two kinds do not compare
+		ns.left.Delete(ns.keys.session(id))
+		return nil
+	}
+	if old != nil { // keys ascend: it is older, and was about to be removed
 		delete(ns.byID, old.id)
 		ns.perName[old.owner]--
+		ns.left.Delete(ns.keys.session(old.id))
+		ns.left.DeletePrefix(ns.keys.subscriptionsOf(old.id))
 	}
 	ns.adopt(x)
 	return nil
@@ -120,7 +128,7 @@ func (ns *namespace) loadGroup(key, value []byte) error {
 		return fmt.Errorf("shared group %q", key)
 	}
 	g := ns.newGroup(name+"/"+filter, filter)
-	g.id = doc.Queue
+	g.id, g.q, g.next = doc.Queue, session.NewQueue(1), 1
 	g.durable.Store(true)
 	ns.byQueue[g.id] = g
 	return nil
@@ -132,8 +140,9 @@ func (ns *namespace) loadSubscription(key, value []byte) error {
 		return err
 	}
 	x := ns.byID[id]
-	if x == nil || len(key) != 12 {
-		return nil // of a session that is gone
+	if x == nil || len(key) != 12 { // of a session that is gone
+		ns.left.Delete(slices.Concat(ns.keys.subscriptions(), key))
+		return nil
 	}
 	var doc subscriptionDoc
 	if err := json.Unmarshal(value, &doc); err != nil {
@@ -151,7 +160,7 @@ func (ns *namespace) loadSubscription(key, value []byte) error {
 		if sub.g = ns.shared[name+"/"+filter]; sub.g == nil {
 			sub.g = ns.newGroup(name+"/"+filter, filter)
 		}
-		sub.g.joining++
+		sub.g.announce()
 		sub.g.join(sub)
 		x.spread++
 	} else {
@@ -187,46 +196,69 @@ func (ns *namespace) loadRetainedDoc(key, value []byte) error {
 // resume starts what goes on after a restart: every client counts as gone
 // since the last heartbeat; wills and expiries follow, paced.
 func (ns *namespace) resume() {
-	now := time.Now().UnixMilli()
-	alive := now
+	now := nowMillis()
+	alive := int64(0)
 	if d, err := ns.b.store.Get(ns.keys.beat()); err == nil && len(d.Value) == 8 {
-		alive = min(now, int64(binary.BigEndian.Uint64(d.Value)))
+		alive = int64(binary.BigEndian.Uint64(d.Value))
 	}
+	ns.clearLeft()
 	ns.mu.Lock()
-	all := make([]*mailbox, 0, len(ns.sessions))
-	for _, x := range ns.sessions {
-		all = append(all, x)
-	}
+	all := slices.Collect(maps.Values(ns.sessions))
+	groups := slices.Collect(maps.Values(ns.shared))
 	ns.mu.Unlock()
 	wills := 0
 	for _, x := range all {
-		x.mu.Lock()
-		if x.doc.Online {
-			x.doc.Online, x.doc.Closed = false, alive
-		}
-		will, err := x.doc.will()
-		ends := session.EndsAt(x.doc.Closed, x.doc.Expiry)
-		if !x.durable {
-			ends = x.doc.Closed
-		}
-		x.mu.Unlock()
-		if err != nil {
-			ns.b.log.Error("will not understood", "namespace", ns.name, "client", x.clientID, "err", err)
-		}
-		due := int64(0)
-		if will != nil {
-			due = max(will.DueAt(x.doc.Closed, ends), now+1) + pace(wills)
+		if ns.wake(x, now, alive, wills) {
 			wills++
 		}
-		if ends != 0 {
-			ends = max(ends, due) // its will goes first
-		}
-		ns.sleep(x, will, due, ends)
 	}
-	for _, g := range ns.shared {
-		if len(g.members) == 0 {
-			ns.abandon(g)
+	for _, g := range groups {
+		g.mu.Lock()
+		g.q.Each(func(seq uint64, _ *session.Item) { g.takeBack(seq) }) // whoever had it is gone
+		g.mu.Unlock()
+		g.announce()
+		ns.abandon(g) // ends it when it has no member
+	}
+}
+
+// wake arms what is due for a session after a restart, the n-th will among it,
+// and says whether it had one.
+func (ns *namespace) wake(x *mailbox, now, alive int64, n int) (will bool) {
+	x.mu.Lock()
+	if x.doc.Online { // Closed is when it came
+		x.doc.Online, x.doc.Closed = false, min(now, max(alive, x.doc.Closed))
+	}
+	w, err := x.doc.will()
+	ends := session.EndsAt(x.doc.Closed, x.doc.Expiry)
+	if !x.durable {
+		ends = x.doc.Closed
+	}
+	x.theWill = w
+	epoch := x.doc.Epoch
+	x.mu.Unlock()
+	if err != nil {
+		ns.b.log.Error("will not understood", "namespace", ns.name, "client", x.clientID, "err", err)
+	}
+	due := int64(0)
+	if w != nil {
+		due = max(w.DueAt(x.doc.Closed, ends), now) + pace(n)
+		if ends != 0 {
+			ends = max(ends, due) // or the wills of all that have ended would go out at once
 		}
+	}
+	ns.sleep(x, epoch, due, ends)
+	return w != nil
+}
+
+// clearLeft removes the documents that loading found to belong to nobody.
+func (ns *namespace) clearLeft() {
+	b := ns.left
+	ns.left = store.Batch{}
+	if len(b.Ops) == 0 {
+		return
+	}
+	if _, _, err := ns.b.store.Submit(&b); err != nil {
+		ns.b.log.Warn("documents of sessions that are gone not removed", "namespace", ns.name, "err", err)
 	}
 }
 
@@ -236,7 +268,7 @@ type recovery namespace
 // Restore implements queue.Recovery.
 func (r *recovery) Restore(id queue.ID, state []byte) (bool, error) {
 	if x := r.byID[id]; x != nil {
-		return true, x.s.RestoreState(state, x.deliveryOf)
+		return true, x.s.RestoreState(state, x.recoveredDelivery)
 	}
 	if g := r.byQueue[id]; g != nil {
 		return true, g.q.RestoreState(state, func([]uint32) *session.Delivery { return nil })
@@ -250,7 +282,7 @@ func (r *recovery) Known(id queue.ID) bool { return r.byID[id] != nil || r.byQue
 // Message implements queue.Recovery.
 func (r *recovery) Message(id queue.ID, pos store.Position, flags uint8, slots []uint32) {
 	if x := r.byID[id]; x != nil {
-		x.s.Restore(x.deliveryOf(slots), uint64(pos), flags&targetQoS, flags&targetRetain != 0, 0)
+		x.s.Restore(x.recoveredDelivery(slots), uint64(pos), flags&targetQoS, flags&targetRetain != 0, 0)
 	} else if g := r.byQueue[id]; g != nil {
 		g.q.Push(session.Item{Pos: uint64(pos), QoS: flags & targetQoS, Retain: flags&targetRetain != 0})
 	}
@@ -294,9 +326,11 @@ func (r *recovery) Positions(id queue.ID, visit func(store.Position)) {
 	if x := r.byID[id]; x != nil {
 		x.s.Positions(func(pos uint64) { visit(store.Position(pos)) })
 	} else if g := r.byQueue[id]; g != nil {
-		for _, pos := range g.positions() {
-			visit(pos)
-		}
+		g.q.Each(func(_ uint64, it *session.Item) {
+			if it.Pos != 0 {
+				visit(store.Position(it.Pos))
+			}
+		})
 	}
 }
 

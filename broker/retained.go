@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"gridmq/mqtt"
 	"gridmq/session"
@@ -17,6 +16,11 @@ import (
 type retainedMessages struct {
 	names topic.Names[*retained]
 	bytes atomic.Int64 // of all
+
+	// writes is held over the change of a document and of the index, so that a
+	// removal because of expiry cannot hit a newer message. It comes before the
+	// order lock.
+	writes sync.Mutex
 
 	mu     sync.Mutex // guards the cache
 	cached int64
@@ -135,23 +139,22 @@ func (e *retained) arm(ns *namespace) {
 	if e.expires == 0 {
 		return
 	}
-	e.timer = ns.b.deadlines.add(e.expires, func(int64) int64 {
-		ns.expireRetained(e)
+	e.timer = ns.b.deadlines.add(e.expires, func(now int64) int64 {
+		if err := ns.expireRetained(e, now); err != nil && !errors.Is(err, store.ErrClosed) {
+			return now + 60_000
+		}
 		return 0
 	})
 }
 
-func (ns *namespace) expireRetained(e *retained) {
-	if now, ok := ns.retained.names.Get(e.topic); !ok || now != e {
-		return
-	}
+// expireRetained removes a message if it is still there.
+func (ns *namespace) expireRetained(e *retained, now int64) error {
 	p := publication{}
-	p.start(ns, &mqtt.Message{Topic: e.topic, Retain: true}, time.Now().UnixMilli())
+	p.start(ns, &mqtt.Message{Topic: e.topic, Retain: true}, now)
 	p.setRetained()
 	p.expired = e
-	if _, err := p.commit(); err == nil {
-		ns.b.metrics.drop(session.Expired)
-	}
+	_, err := p.commit()
+	return err
 }
 
 // loadRetained returns the message, from the store if need be; nil when it is
@@ -213,10 +216,10 @@ func (x *mailbox) pull(now int64) bool {
 		return false
 	}
 	r := x.replays[0]
-	after, c := r.after, x.conn
+	sub, after, c := r.sub, r.after, x.conn
 	x.mu.Unlock()
 	found := make([]*retained, 0, room)
-	last, more := x.ns.retained.names.Walk(r.sub.filter, after, room, func(_ string, e *retained) {
+	last, more := x.ns.retained.names.Walk(sub.filter, after, room, func(_ string, e *retained) {
 		found = append(found, e)
 	})
 	messages := make([]*mqtt.Message, 0, len(found))
@@ -226,20 +229,20 @@ func (x *mailbox) pull(now int64) bool {
 		}
 	}
 	if x.durable {
-		messages = x.replayStored(r.sub, messages, now)
+		messages = x.replayStored(sub, messages, now)
 	}
 	x.mu.Lock()
 	if x.conn != c {
 		return true // refill sees it
 	}
 	for _, m := range messages {
-		if min(m.QoS, r.sub.qos) == 0 {
-			x.s.DeliverZero(m, r.sub.delivery, true, now)
+		if min(m.QoS, sub.qos) == 0 {
+			x.s.DeliverZero(m, sub.delivery, true, now)
 		} else {
-			x.deliver(m, r.sub.delivery, session.Place{Retained: true}, now)
+			x.deliver(m, sub.delivery, session.Place{Retained: true}, now)
 		}
 	}
-	if r.after == after { // not started again meanwhile
+	if r.sub == sub && r.after == after { // not started again meanwhile
 		r.after = last
 		if !more && len(x.replays) > 0 && x.replays[0] == r {
 			x.replays = x.replays[1:]

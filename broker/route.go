@@ -56,12 +56,17 @@ type routeCache struct {
 }
 
 type routeShard struct {
-	mu sync.RWMutex
-	m  map[string]*route
+	mu   sync.RWMutex
+	m    map[string]*route
+	cost int // bytes of m, roughly
 }
 
-// routesPerShard bounds the cache; a shard that is full starts again.
-const routesPerShard = 8192
+// routeBytes bounds the routes of a shard; one that is full starts again.
+// Clients choose the topics, and how many of them.
+const routeBytes = 4 << 20
+
+// cost is about how many bytes r takes.
+func (r *route) cost() int { return 256 + len(r.topic) + 40*len(r.targets) + 8*len(r.groups) }
 
 func (ns *namespace) route(name []byte) *route {
 	gen := ns.index.Generation()
@@ -77,13 +82,26 @@ func (ns *namespace) route(name []byte) *route {
 		topic = r.topic
 	}
 	r = ns.buildRoute(topic, gen)
-	s.mu.Lock()
-	if s.m == nil || len(s.m) >= routesPerShard {
-		s.m = make(map[string]*route)
-	}
-	s.m[topic] = r
-	s.mu.Unlock()
+	s.put(r)
 	return r
+}
+
+// put keeps r, unless it is so large that it would push out everything else.
+func (s *routeShard) put(r *route) {
+	cost := r.cost()
+	if cost > routeBytes/2 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.m[r.topic]; old != nil {
+		s.cost -= old.cost()
+	}
+	if s.m == nil || s.cost+cost > routeBytes {
+		s.m, s.cost = make(map[string]*route), 0
+	}
+	s.m[r.topic] = r
+	s.cost += cost
 }
 
 // buildRoute asks the index. gen was read before, so a change that comes in
@@ -152,6 +170,17 @@ func (sub *subscription) newDelivery() {
 	if sub.g != nil {
 		sub.delivery.Tag = sub.g
 	}
+}
+
+// recoveredDelivery is deliveryOf for a message that waited in the store. Its
+// slots are not given to other subscriptions, even if theirs is gone.
+func (x *mailbox) recoveredDelivery(slots []uint32) *session.Delivery {
+	for _, slot := range slots {
+		if slot < 1<<32-1 {
+			x.slot = max(x.slot, slot+1)
+		}
+	}
+	return x.deliveryOf(slots)
 }
 
 // deliveryOf finds the delivery of a set of slots: for messages read from the

@@ -17,42 +17,73 @@ func (c *conn) subscribe(body []byte) error {
 	if ids := p.Properties.SubscriptionIdentifiers; len(ids) > 0 {
 		id = ids[0]
 	}
+	c.x.changes.Lock()
+	defer c.x.changes.Unlock()
+	if err := c.own(func(*mailbox) {}); err != nil {
+		return err
+	}
 	ack := mqtt.Suback{PacketID: p.PacketID, Codes: make([]mqtt.Code, len(p.Subscriptions))}
-	var batch store.Batch
+	todo := subscribing{id: id}
 	tooMany := c.limits.FiltersPerSubscribe > 0 && len(p.Subscriptions) > c.limits.FiltersPerSubscribe
 	for i := range p.Subscriptions {
 		code := mqtt.QuotaExceeded
 		if !tooMany {
-			if code, err = c.subscribeOne(&p.Subscriptions[i], id, &batch); err != nil {
-				return err
+			if code, err = c.subscribeOne(&p.Subscriptions[i], &todo); err != nil {
+				return c.undoSubscribe(p, ack, &todo, err)
 			}
 		}
 		ack.Codes[i] = code
+		if code.IsError() {
+			todo.old = append(todo.old, nil)
+		}
 	}
 	var ticket store.Ticket
-	if len(batch.Ops) > 0 {
-		if _, ticket, err = c.b.store.Submit(&batch); err != nil {
-			return c.undoSubscribe(p, ack)
+	if len(todo.batch.Ops) > 0 {
+		if _, ticket, err = c.b.store.Submit(&todo.batch); err != nil {
+			return c.undoSubscribe(p, ack, &todo, nil)
 		}
 		c.notify(ticket)
 	}
 	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), uint64(ticket)) })
 }
 
-// undoSubscribe takes back what could not be stored.
-func (c *conn) undoSubscribe(p *mqtt.Subscribe, ack mqtt.Suback) error {
-	for i := range p.Subscriptions {
-		if !ack.Codes[i].IsError() {
-			c.ns.unsubscribe(c.x, p.Subscriptions[i].Filter)
-			ack.Codes[i] = mqtt.QuotaExceeded
+// subscribing is the work of one SUBSCRIBE.
+type subscribing struct {
+	id    uint32 // subscription identifier
+	batch store.Batch
+	old   []*subscription // what each filter so far has replaced, or nil
+}
+
+// undoSubscribe takes back what could not be stored: all of the packet. why,
+// when not nil, ends the connection.
+func (c *conn) undoSubscribe(p *mqtt.Subscribe, ack mqtt.Suback, todo *subscribing, why error) error {
+	for i := len(todo.old) - 1; i >= 0; i-- {
+		if ack.Codes[i].IsError() {
+			continue
 		}
+		ack.Codes[i] = mqtt.QuotaExceeded
+		old := todo.old[i]
+		if old == nil {
+			c.ns.unsubscribe(c.x, p.Subscriptions[i].Filter)
+			continue
+		}
+		again := *old
+		if again.g != nil {
+			again.g.announce()
+		}
+		if _, code := c.ns.addSubscription(&again); code != mqtt.Success {
+			c.ns.abandon(again.g)
+		}
+	}
+	if why != nil {
+		return why
 	}
 	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), 0) })
 }
 
 // subscribeOne adds or replaces one subscription [MQTT-3.8.4-3]. The error
 // ends the connection.
-func (c *conn) subscribeOne(s *mqtt.Subscription, id uint32, batch *store.Batch) (mqtt.Code, error) {
+func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code, error) {
 	l := c.limits
 	name, filter, shared, err := topic.ParseShare(s.Filter)
 	if err != nil || topic.ValidFilter(filter) != nil {
@@ -71,50 +102,54 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, id uint32, batch *store.Batch)
 		return v.Code, nil
 	}
 	sub := &subscription{
-		x: c.x, filter: filter, full: s.Filter, id: id,
+		x: c.x, filter: filter, full: s.Filter, id: todo.id,
 		qos: min(s.QoS, l.MaximumQoS), noLocal: s.NoLocal, asPub: s.RetainAsPublished,
 	}
 	if l.NamespaceSubscriptions > 0 && c.ns.index.Len() >= l.NamespaceSubscriptions {
 		return mqtt.QuotaExceeded, nil
 	}
 	if shared {
-		if sub.g, err = c.ns.joinGroup(name, filter, c.x, batch); err != nil {
+		if sub.g, err = c.ns.joinGroup(name, filter, c.x); err != nil {
 			c.ns.abandon(sub.g)
 			return mqtt.QuotaExceeded, nil
 		}
 	}
-	had, code := c.ns.addSubscription(sub)
+	old, code := c.ns.addSubscription(sub)
 	if code != mqtt.Success {
 		c.ns.abandon(sub.g)
 		return code, nil
 	}
+	todo.old = append(todo.old, old)
+	if shared { // something may wait there
+		c.groups = append(c.groups, sub.g)
+	}
 	if c.x.durable {
-		batch.Put(c.ns.keys.subscription(c.x.id, sub.slot), encode(&subscriptionDoc{
+		todo.batch.Put(c.ns.keys.subscription(c.x.id, sub.slot), encode(&subscriptionDoc{
 			Filter: sub.full, QoS: sub.qos, NoLocal: sub.noLocal, RetainAsPublished: sub.asPub, ID: sub.id,
 		}))
 	}
 	c.ns.b.metrics.subscribed()
-	if !shared && (s.RetainHandling == 0 || s.RetainHandling == 1 && !had) { // [MQTT-3.3.1-9] to -11
+	if !shared && (s.RetainHandling == 0 || s.RetainHandling == 1 && old == nil) { // [MQTT-3.3.1-9] to -11
 		c.replay(sub)
 	}
 	return mqtt.GrantedQoS0 + mqtt.Code(sub.qos), nil
 }
 
 // addSubscription puts a subscription into its session and the index, in the
-// place of one with the same filter.
-func (ns *namespace) addSubscription(sub *subscription) (had bool, code mqtt.Code) {
+// place of one with the same filter, which it returns. x.changes is held.
+func (ns *namespace) addSubscription(sub *subscription) (old *subscription, code mqtt.Code) {
 	x, l := sub.x, ns.limits.Load()
 	x.mu.Lock()
 	if x.ended {
 		x.mu.Unlock()
-		return false, mqtt.UnspecifiedError
+		return nil, mqtt.UnspecifiedError
 	}
-	old := x.subs[sub.full]
+	old = x.subs[sub.full]
 	if old == nil {
 		if l.Subscriptions > 0 && len(x.subs) >= l.Subscriptions ||
 			sub.g != nil && l.SharedPerSession > 0 && x.spread >= l.SharedPerSession {
 			x.mu.Unlock()
-			return false, mqtt.QuotaExceeded
+			return nil, mqtt.QuotaExceeded
 		}
 		sub.slot = x.slot
 		x.slot++
@@ -140,13 +175,18 @@ func (ns *namespace) addSubscription(sub *subscription) (had bool, code mqtt.Cod
 	if old != nil && old.g == nil {
 		ns.index.Remove(old.filter, old)
 	}
-	return old != nil, mqtt.Success
+	return old, mqtt.Success
 }
 
 // unsubscribe handles UNSUBSCRIBE.
 func (c *conn) unsubscribe(body []byte) error {
 	p, err := mqtt.ReadUnsubscribe(c.v, body)
 	if err != nil {
+		return err
+	}
+	c.x.changes.Lock()
+	defer c.x.changes.Unlock()
+	if err := c.own(func(*mailbox) {}); err != nil {
 		return err
 	}
 	ack := mqtt.Unsuback{PacketID: p.PacketID, Codes: make([]mqtt.Code, len(p.Filters))}
@@ -179,7 +219,7 @@ func (c *conn) unsubscribe(body []byte) error {
 }
 
 // unsubscribe removes a subscription and returns it; nil if there was none.
-// Messages that are queued stay [MQTT-3.10.4-3].
+// Messages that are queued stay [MQTT-3.10.4-3]. x.changes is held.
 func (ns *namespace) unsubscribe(x *mailbox, full string) *subscription {
 	x.mu.Lock()
 	sub := x.subs[full]

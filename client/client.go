@@ -29,6 +29,8 @@ type Client struct {
 
 	aliases map[uint16]string // that we have set up; under the lock of out
 	heard   atomic.Int64      // when something was read last, Unix nanoseconds
+	leaving atomic.Bool       // Disconnect has been called
+	stalled atomic.Bool       // the reader waits for OnMessage, and so sees no PINGRESP
 
 	mu       sync.Mutex
 	answers  map[uint16]chan<- answer // who waits for SUBACK or UNSUBACK
@@ -100,10 +102,10 @@ func cause(ctx context.Context, err error) error {
 // start starts the goroutines. They end when c.ctx does, see fail.
 func (c *Client) start() {
 	c.ctx, c.stop = context.WithCancelCause(context.Background())
-	c.out = newOutbox(c.nc, c.o.Timeout)
+	c.out = newOutbox(c.nc, c.o.Timeout, c.ctx.Done())
 	c.heard.Store(time.Now().UnixNano())
 	deliveries := make(chan *Message, c.o.Queue)
-	c.wg.Go(func() { c.fail(c.out.run(c.ctx)) })
+	c.wg.Go(func() { c.fail(c.out.run()) })
 	c.wg.Go(func() {
 		defer close(deliveries)
 		c.fail(c.readLoop(deliveries))
@@ -125,6 +127,9 @@ func (c *Client) start() {
 func (c *Client) fail(err error) {
 	if err == nil {
 		return
+	}
+	if ce, ok := errors.AsType[*ClosedError](err); ok && c.leaving.Load() && ce.Code == mqtt.Success {
+		err = ErrDisconnected // the broker was quicker to close than we were
 	}
 	first := c.ctx.Err() == nil
 	c.stop(err)
@@ -169,6 +174,7 @@ func (c *Client) Disconnect(ctx context.Context, code mqtt.Code) error {
 	}
 	d := &mqtt.Disconnect{Code: code, Properties: c.o.Goodbye}
 	c.trace(true, d)
+	c.leaving.Store(true)
 	err := c.out.last(ctx, func(b []byte) []byte { return d.Append(b, c.o.Version) })
 	c.fail(ErrDisconnected)
 	return err

@@ -77,7 +77,8 @@ type Options struct {
 	// publish, but should not wait for that at QoS 1 and 2 (PublishAsync).
 	OnMessage func(*Message)
 	ManualAck bool
-	// Trace is told every packet, for people to read. It must not block.
+	// Trace is told every packet, for people to read. It must not block, and is
+	// called from several goroutines.
 	Trace func(sent bool, packet string)
 }
 

@@ -15,7 +15,8 @@ const writeLimit = 1 << 20
 // An outbox gathers packets and writes whatever has gathered at once.
 type outbox struct {
 	nc      net.Conn
-	timeout time.Duration // for one write
+	timeout time.Duration   // for one write
+	over    <-chan struct{} // closed when the connection has ended
 
 	mu      sync.Mutex
 	buf     []byte
@@ -23,23 +24,27 @@ type outbox struct {
 	room    chan struct{} // closed when buf has been taken; nil: nobody waits
 	wrote   time.Time     // the last write
 
-	wake    chan struct{} // capacity 1
-	drained chan struct{} // closed when all is written after last
+	wake  chan struct{} // capacity 1
+	ended chan struct{} // closed when run has ended
+	err   error         // why it has not written everything; read after ended
 }
 
 var errClosing = errors.New("a DISCONNECT has been sent")
 
-func newOutbox(nc net.Conn, timeout time.Duration) *outbox {
-	return &outbox{nc: nc, timeout: timeout, wrote: time.Now(), wake: make(chan struct{}, 1), drained: make(chan struct{})}
+func newOutbox(nc net.Conn, timeout time.Duration, over <-chan struct{}) *outbox {
+	return &outbox{nc: nc, timeout: timeout, over: over, wrote: time.Now(),
+		wake: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
-// run is the writer: it ends with ctx, an error, or after last.
-func (o *outbox) run(ctx context.Context) error {
+// run is the writer: it ends with the connection, an error, or after last.
+func (o *outbox) run() error {
+	defer close(o.ended)
 	var spare []byte
 	for {
 		select {
 		case <-o.wake:
-		case <-ctx.Done():
+		case <-o.over:
+			o.err = errClosing
 			return nil
 		}
 		o.mu.Lock()
@@ -54,11 +59,11 @@ func (o *outbox) run(ctx context.Context) error {
 		if len(b) > 0 {
 			o.nc.SetWriteDeadline(time.Now().Add(o.timeout))
 			if _, err := o.nc.Write(b); err != nil {
-				return &ClosedError{Err: err}
+				o.err = &ClosedError{Err: err}
+				return o.err
 			}
 		}
 		if closing {
-			close(o.drained)
 			return nil
 		}
 		if spare = b; cap(spare) > writeLimit {
@@ -67,7 +72,8 @@ func (o *outbox) run(ctx context.Context) error {
 	}
 }
 
-// put adds a packet when there is room, and wakes the writer. encode is called
+// put adds a packet when there is room, and wakes the writer. After last, or the
+// end of the connection while it waits, it returns errClosing. encode is called
 // under the lock, so that what it decides is in the order of the wire.
 func (o *outbox) put(ctx context.Context, encode func(b []byte) []byte) error {
 	for {
@@ -89,6 +95,8 @@ func (o *outbox) put(ctx context.Context, encode func(b []byte) []byte) error {
 		o.mu.Unlock()
 		select {
 		case <-room:
+		case <-o.over:
+			return errClosing
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -117,8 +125,8 @@ func (o *outbox) last(ctx context.Context, encode func(b []byte) []byte) error {
 	timer := time.NewTimer(o.timeout)
 	defer timer.Stop()
 	select {
-	case <-o.drained:
-		return nil
+	case <-o.ended: // with the connection, if not before
+		return o.err
 	case <-timer.C:
 		return errors.New("the connection does not take the DISCONNECT")
 	case <-ctx.Done():

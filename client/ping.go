@@ -34,7 +34,9 @@ func (c *Client) keepAlive() error {
 	}
 }
 
-// Ping sends a PINGREQ and waits for the answer.
+// Ping sends a PINGREQ and waits for the answer. While other packets come the
+// broker is there, and the answer may be behind them: only silence for
+// Options.Timeout is an error.
 func (c *Client) Ping(ctx context.Context) error {
 	c.mu.Lock()
 	pong := c.pong
@@ -47,14 +49,23 @@ func (c *Client) Ping(ctx context.Context) error {
 	c.out.putNow(mqtt.AppendPingreq)
 	timer := time.NewTimer(c.o.Timeout)
 	defer timer.Stop()
-	select {
-	case <-pong:
-		return nil
-	case <-timer.C:
-		return &ClosedError{Err: fmt.Errorf("the broker has not answered a PINGREQ for %v", c.o.Timeout)}
-	case <-c.ctx.Done():
-		return c.Err()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for {
+		select {
+		case <-pong:
+			return nil
+		case <-timer.C:
+			left := c.o.Timeout - time.Since(time.Unix(0, c.heard.Load()))
+			if c.stalled.Load() {
+				left = c.o.Timeout // the answer may be there: we do not read, as OnMessage takes its time
+			}
+			if left <= 0 {
+				return &ClosedError{Err: fmt.Errorf("the broker has not answered a PINGREQ for %v", c.o.Timeout)}
+			}
+			timer.Reset(left)
+		case <-c.ctx.Done():
+			return c.Err()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }

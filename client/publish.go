@@ -57,8 +57,10 @@ func (c *Client) PublishAsync(ctx context.Context, m *Message, done func(mqtt.Co
 		return err
 	}
 	if err := c.send(ctx, d.m, d.id, false); err != nil {
-		c.session.abandon(d)
 		c.freeSlot()
+		if !c.session.abandon(d) {
+			return nil // the end of the connection has told done already
+		}
 		return err
 	}
 	if c.ctx.Err() != nil && c.o.Session == nil {
@@ -118,11 +120,9 @@ func (c *Client) send(ctx context.Context, m *Message, id uint16, again bool) er
 			}
 			c.aliases[o.Alias] = m.Topic
 		}
+		c.tracePublish(true, m, id, again) // here, so that the answer is not told first
 		return mqtt.AppendPublish(b, msg, o)
 	})
-	if err == nil {
-		c.tracePublish(true, m, id, again)
-	}
 	if errors.Is(err, errClosing) && c.ctx.Err() != nil {
 		return c.Err()
 	}

@@ -96,6 +96,12 @@ func (c *Client) receiveAck(a *mqtt.Ack) {
 		return
 	}
 	c.freeSlot()
+	if a.Type == mqtt.PUBCOMP {
+		// The message was taken with PUBREC. That the broker does not know its id
+		// any more says that a PUBCOMP before this one got lost (section 3.7.2.1).
+		d.done(mqtt.Success, nil)
+		return
+	}
 	if a.Code.IsError() {
 		d.done(a.Code, &RefusedError{Op: fmt.Sprintf("PUBLISH to %q", d.m.Topic), Code: a.Code, Reason: a.ReasonString})
 		return
@@ -139,6 +145,14 @@ func (c *Client) receivePublish(h mqtt.Header, body []byte, deliveries chan<- *M
 	}
 	select {
 	case deliveries <- m:
+		return nil
+	default:
+	}
+	c.stalled.Store(true)
+	select {
+	case deliveries <- m:
+		c.heard.Store(time.Now().UnixNano()) // from now on silence is the broker's
+		c.stalled.Store(false)
 		return nil
 	case <-c.ctx.Done():
 		return c.Err()

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -15,7 +16,7 @@ import (
 // min.
 type Backoff struct {
 	First, Most time.Duration
-	attempts    int
+	step        time.Duration // of the next attempt; 0: the first one
 }
 
 // Next is the pause before the next attempt.
@@ -27,16 +28,13 @@ func (b *Backoff) Next() time.Duration {
 	if most <= 0 {
 		most = time.Minute
 	}
-	d := most
-	if b.attempts < 32 && first<<b.attempts < most && first<<b.attempts > 0 {
-		d = first << b.attempts
-	}
-	b.attempts++
+	d := min(cmp.Or(b.step, first), most)
+	b.step = d + min(d, most-d) // twice as long, and no overflow
 	return d - time.Duration(rand.Int64N(int64(d)/2+1))
 }
 
 // Reset starts again with First, after a success.
-func (b *Backoff) Reset() { b.attempts = 0 }
+func (b *Backoff) Reset() { b.step = 0 }
 
 // stable is how long a connection has to last to count as a success.
 const stable = 30 * time.Second

@@ -124,13 +124,15 @@ func (s *Session) acknowledged(t mqtt.Type, id uint16, code mqtt.Code) (over *de
 	return nil, false // not of this exchange
 }
 
-// abandon takes d out without an acknowledgement.
-func (s *Session) abandon(d *delivery) {
+// abandon takes d out without an acknowledgement; false: it had its outcome.
+func (s *Session) abandon(d *delivery) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !d.finished {
-		s.finish(d)
+	if d.finished {
+		return false
 	}
+	s.finish(d)
+	return true
 }
 
 // pending are the deliveries that are not finished, in order.
@@ -148,10 +150,10 @@ func (s *Session) pending() []*delivery {
 
 // fail ends all deliveries with err.
 func (s *Session) fail(err error) {
-	ds := s.pending()
-	for _, d := range ds {
-		s.abandon(d)
-		d.done(mqtt.Success, err)
+	for _, d := range s.pending() {
+		if s.abandon(d) { // else it has got its outcome meanwhile
+			d.done(mqtt.Success, err)
+		}
 	}
 }
 

@@ -80,6 +80,10 @@ func (c *Client) ask(ctx context.Context, with func(id uint16) packet) (*answer,
 	p := with(id)
 	c.trace(true, p)
 	if err := c.out.put(ctx, func(b []byte) []byte { return p.Append(b, c.o.Version) }); err != nil {
+		c.answered(id, answer{}) // it was not sent: nobody will answer
+		if c.ctx.Err() != nil {
+			err = c.Err()
+		}
 		return nil, err
 	}
 	select {

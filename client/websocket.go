@@ -46,6 +46,9 @@ func dialWebSocket(ctx context.Context, u *url.URL, t Target) (net.Conn, error) 
 	return &wsConn{Conn: nc, in: rest}, nil
 }
 
+// pongTimeout is how long the socket may take for the answer to a ping.
+const pongTimeout = 10 * time.Second
+
 // A wsConn is the client's end of a WebSocket, as a stream of bytes: MQTT
 // packets and frames need not have the same borders [MQTT-6.0.0-2].
 type wsConn struct {
@@ -101,6 +104,8 @@ func (c *wsConn) nextFrame() error {
 	}
 	switch h.OpCode {
 	case ws.OpPing:
+		// The deadline is that of the last write, and has passed by now.
+		c.Conn.SetWriteDeadline(time.Now().Add(pongTimeout))
 		_, err = c.writeFrame(ws.OpPong, payload)
 	case ws.OpClose:
 		c.writeFrame(ws.OpClose, payload[:min(2, len(payload))]) // best effort: the peer is leaving

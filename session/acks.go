@@ -45,10 +45,19 @@ func verdict(c mqtt.Code) Reason {
 	return Acknowledged
 }
 
+// Unreceived takes back what Ack did with a PUBREC that could not be written
+// down: the message will be sent again, and the client will answer again.
+func (s *Session) Unreceived(seq uint64) {
+	if it := s.queue.At(seq); it != nil && it.state == received {
+		it.state = sent
+	}
+}
+
 // Received marks a message as received by the client: recovery.
 func (s *Session) Received(seq uint64) {
 	if it := s.queue.At(seq); it != nil && it.QoS == 2 && it.state != gone {
 		it.state = received
+		s.fresh = max(s.fresh, seq+1)
 	}
 }
 

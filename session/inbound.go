@@ -15,6 +15,8 @@ var (
 // Admit takes account of an inbound PUBLISH of QoS 1 or 2. again is true for a
 // QoS 2 message that has been accepted before and must not be published a
 // second time [MQTT-4.3.3-10]; ticket then tells when the first copy is durable.
+// It is the caller's to Claim the identifier once the message is published: one
+// that was refused must be published when the client sends it again.
 // The error, 0x93, ends the connection [MQTT-3.3.4-9].
 func (s *Session) Admit(qos byte, id uint16) (again bool, ticket uint64, err error) {
 	if qos == 2 {
@@ -26,9 +28,6 @@ func (s *Session) Admit(qos byte, id uint16) (again bool, ticket uint64, err err
 		return false, 0, &mqtt.Error{Op: "receive PUBLISH", Code: mqtt.ReceiveMaximumExceeded, Err: errReceiveMaximum}
 	}
 	s.owed++
-	if qos == 2 {
-		s.Claim(id, 0)
-	}
 	return false, 0, nil
 }
 

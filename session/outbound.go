@@ -43,7 +43,7 @@ func (s *Session) DeliverZero(m *mqtt.Message, d *Delivery, retained bool, now i
 }
 
 func (s *Session) keepZero(it Item) {
-	if s.full(s.zero.len(), s.zeroSize, it.Size) {
+	for s.full(s.zero.len(), s.zeroSize, it.Size) {
 		if s.bounds.Policy != DropOldest || s.zero.len() == 0 {
 			s.keep.Dropped(Overflow)
 			return
@@ -85,7 +85,7 @@ func (s *Session) Deliver(m *mqtt.Message, d *Delivery, p Place, now int64) uint
 		Msg: m, Delivery: d, Pos: p.Pos, Ref: p.Ref, Size: size(m), QoS: min(m.QoS, d.QoS),
 		Retain: p.Retained || m.Retain && d.RetainAsPublished,
 	}
-	seq := s.queue.end()
+	seq := s.queue.next
 	if it.QoS == 2 && s.durable && p.Ticket != 0 {
 		s.unsafe = append(s.unsafe, pledge{seq, p.Ticket})
 	}
@@ -111,13 +111,28 @@ func (s *Session) Restore(d *Delivery, pos uint64, qos byte, retain bool, bytes 
 // MakeRoom applies DropOldest: it gives up the oldest message that was never
 // sent, and says whether there was one.
 func (s *Session) MakeRoom() bool {
-	for seq := max(s.next, s.queue.base); seq < s.queue.end(); seq++ {
-		if it := s.queue.At(seq); it.state == queued {
-			s.finish(seq, it, Overflow)
-			return true
-		}
+	seq, it := s.queue.Waiting(s.fresh)
+	if it == nil {
+		return false
 	}
-	return false
+	s.fresh = seq + 1
+	s.finish(seq, it, Overflow)
+	return true
+}
+
+// Take takes the messages for which want says yes out of the queue of a session
+// that ends. The keeper is not told: somebody else has them now.
+func (s *Session) Take(want func(seq uint64, it *Item) bool) {
+	var list []uint64
+	s.queue.Each(func(seq uint64, it *Item) {
+		if want(seq, it) {
+			list = append(list, seq)
+		}
+	})
+	for _, seq := range list {
+		s.queue.Finish(seq)
+	}
+	s.next = max(s.next, s.queue.base)
 }
 
 // Withdraw gives up the message at a place in the store.
@@ -144,11 +159,11 @@ func (s *Session) Move(from, to uint64) {
 
 // Positions calls visit for each place in the store that is still needed.
 func (s *Session) Positions(visit func(pos uint64)) {
-	for i := range s.queue.items.len() {
-		if it := s.queue.items.at(i); it.state != gone && it.Pos != 0 {
+	s.queue.Each(func(_ uint64, it *Item) {
+		if it.Pos != 0 {
 			visit(it.Pos)
 		}
-	}
+	})
 }
 
 // room says whether another message may be started: the window of the client,
@@ -182,12 +197,9 @@ func (s *Session) Pump(now int64) (load bool) {
 	if !s.online {
 		return false
 	}
-	for s.next < s.queue.end() && s.room() {
+	for s.skipGone() && s.room() {
 		it := s.queue.At(s.next)
 		switch {
-		case it == nil || it.state == gone:
-			s.next = max(s.next+1, s.queue.base)
-			continue
 		case it.state == received: // [MQTT-4.4.0-1]: PUBREL is sent again
 			s.out = mqtt.AppendAck(s.out, s.opt.Version, mqtt.PUBREL, packetID(s.next), mqtt.Success, "")
 			s.fly(it)
@@ -209,11 +221,25 @@ func (s *Session) Pump(now int64) (load bool) {
 	return false
 }
 
+// skipGone moves next to an item that is not finished; false when there is none.
+func (s *Session) skipGone() bool {
+	q := &s.queue
+	for i := q.seek(s.next); i < q.items.len(); i++ {
+		if q.items.at(i).state != gone {
+			s.next = q.seqAt(i)
+			return true
+		}
+	}
+	s.next = q.next
+	return false
+}
+
 // start sends the message numbered s.next, or drops it when it has expired or
 // the client could not take it.
 func (s *Session) start(seq uint64, now int64) {
 	it := s.queue.At(seq)
 	s.next = seq + 1
+	s.fresh = max(s.fresh, s.next)
 	if why, ok := s.writePublish(it, packetID(seq), now); !ok {
 		s.finish(seq, it, why)
 		return
@@ -297,22 +323,28 @@ func (s *Session) alias(name string) (alias uint16, known bool) {
 // must be loaded, as many as may be sent soon, at most limit.
 func (s *Session) Missing(limit int, visit func(seq, pos uint64)) {
 	credit := min(limit, int(s.opt.SendMaximum)-s.inflight)
-	for seq := s.next; seq < s.queue.end() && credit > 0; seq++ {
-		it := s.queue.At(seq)
-		if it == nil || it.state == gone || it.state == received {
+	for i := s.queue.seek(s.next); i < s.queue.items.len() && credit > 0; i++ {
+		it := s.queue.items.at(i)
+		if it.state == gone || it.state == received {
 			continue
 		}
 		credit--
 		if it.Msg == nil {
-			visit(seq, it.Pos)
+			visit(s.queue.seqAt(i), it.Pos)
 		}
 	}
 }
 
 // Fill gives back the payload of a message.
 func (s *Session) Fill(seq, pos uint64, m *mqtt.Message) {
-	if it := s.queue.At(seq); it != nil && it.Pos == pos && it.state != gone {
-		it.Msg = m
+	it := s.queue.At(seq)
+	if it == nil || it.Pos != pos || it.state == gone {
+		return
+	}
+	it.Msg = m
+	if it.Size == 0 { // a recovered one: its size was not known
+		it.Size = size(m)
+		s.queue.size += int(it.Size)
 	}
 }
 

@@ -1,79 +1,105 @@
 package session
 
-import "gridmq/mqtt"
+import "sort"
 
-// A Delivery says how one session gets the messages of one topic: the merger
-// of its matching subscriptions. It is shared by many items and not changed.
-type Delivery struct {
-	QoS               byte     // the highest granted [MQTT-3.3.4-2]
-	RetainAsPublished bool     // section 3.8.3.1
-	SubIDs            []uint32 // all subscription identifiers [MQTT-3.3.4-3]
-	Slots             []uint32 // the session's numbers of those subscriptions
-	Tag               any      // the owner's: the shared group it came from
-}
-
-// An Item is a message of QoS 1 or 2 in a queue.
-type Item struct {
-	Msg      *mqtt.Message // nil when it is only in the store
-	Delivery *Delivery
-	Pos      uint64 // its place in the store; 0: none
-	Ref      uint64 // the owner's: its number in the shared group
-	Size     int32
-	QoS      byte
-	Retain   bool
-	state    state
-}
-
-type state uint8
-
-const (
-	queued   state = iota
-	sent           // and not acknowledged: sent again it carries DUP
-	received       // QoS 2: PUBREC has come, PUBREL is due or on its way
-	gone           // finished, waiting for older ones to leave the queue
-)
-
-// Queued says whether the item has not been sent on any connection.
-func (it *Item) Queued() bool { return it.state == queued }
-
-// Started says whether the item has been sent and is not finished.
-func (it *Item) Started() bool { return it.state == sent || it.state == received }
-
-// A Queue is a sequence of items numbered without gaps. Finished items in the
-// middle stay as place holders until the older ones have finished.
+// A Queue is a sequence of items with ascending numbers. Finished items in the
+// middle stay as place holders, so that a number leads to its item at once.
+// When most are place holders they are squeezed out: one stuck message must not
+// cost memory for every message that passes it.
 type Queue struct {
 	items ring[Item]
-	base  uint64 // number of the oldest item; New starts at 1
-	count int    // items that are not gone
-	size  int    // their bytes
+	seqs  ring[uint64] // the items' numbers once some were squeezed out; else empty
+	base  uint64       // number of the oldest item
+	next  uint64       // number of the item to come
+	count int          // items that are not gone
+	size  int          // their bytes
 }
 
 // NewQueue makes a queue whose first item will have the number first.
-func NewQueue(first uint64) Queue { return Queue{base: first} }
-
-func (q *Queue) end() uint64 { return q.base + uint64(q.items.len()) }
+func NewQueue(first uint64) Queue { return Queue{base: first, next: first} }
 
 // Base is the number of the oldest item, End the one of the next to come.
 func (q *Queue) Base() uint64 { return q.base }
 
 // End is the number that the next item will get.
-func (q *Queue) End() uint64 { return q.end() }
+func (q *Queue) End() uint64 { return q.next }
 
-// Len is the number of items that are not finished.
+// Len is the number of items that are not finished, Size their bytes.
 func (q *Queue) Len() int { return q.count }
+
+// Size is the bytes of the items that are not finished.
+func (q *Queue) Size() int { return q.size }
+
+// sparse says whether numbers are missing between the items.
+func (q *Queue) sparse() bool { return q.seqs.len() > 0 }
+
+// seqAt is the number of the i-th item.
+func (q *Queue) seqAt(i int) uint64 {
+	if q.sparse() {
+		return *q.seqs.at(i)
+	}
+	return q.base + uint64(i)
+}
+
+// seek is the index of the first item whose number is not below seq.
+func (q *Queue) seek(seq uint64) int {
+	n := q.items.len()
+	switch {
+	case seq <= q.base:
+		return 0
+	case seq >= q.next:
+		return n
+	case !q.sparse():
+		return int(seq - q.base)
+	}
+	return sort.Search(n, func(i int) bool { return *q.seqs.at(i) >= seq })
+}
 
 // At returns an item; nil when the number is not in the queue.
 func (q *Queue) At(seq uint64) *Item {
-	if seq < q.base || seq >= q.end() {
+	if seq < q.base || seq >= q.next {
 		return nil
 	}
-	return q.items.at(int(seq - q.base))
+	if !q.sparse() {
+		return q.items.at(int(seq - q.base))
+	}
+	if i := q.seek(seq); i < q.items.len() && *q.seqs.at(i) == seq {
+		return q.items.at(i)
+	}
+	return nil
+}
+
+// Waiting returns the first item from seq on that was not sent; nil when there
+// is none.
+func (q *Queue) Waiting(seq uint64) (uint64, *Item) {
+	for i := q.seek(seq); i < q.items.len(); i++ {
+		if it := q.items.at(i); it.state == queued {
+			return q.seqAt(i), it
+		}
+	}
+	return 0, nil
+}
+
+// Each calls visit for the items that are not finished, the oldest first.
+func (q *Queue) Each(visit func(seq uint64, it *Item)) {
+	for i := range q.items.len() {
+		if it := q.items.at(i); it.state != gone {
+			visit(q.seqAt(i), it)
+		}
+	}
 }
 
 // Push appends an item and returns its number.
 func (q *Queue) Push(it Item) uint64 {
-	seq := q.end()
+	seq := q.next
+	if q.items.len() == 0 {
+		q.base = seq
+	}
 	q.items.push(it)
+	if q.sparse() {
+		q.seqs.push(seq)
+	}
+	q.next++
 	if it.state != gone {
 		q.count++
 		q.size += int(it.Size)
@@ -91,15 +117,59 @@ func (q *Queue) Finish(seq uint64) bool {
 	q.size -= int(it.Size)
 	it.state, it.Msg = gone, nil
 	q.trim()
+	if n := q.items.len() - q.count; n > keepGone && n > q.count {
+		q.squeeze()
+	}
 	return true
 }
+
+// keepGone is how many place holders are never worth squeezing out.
+const keepGone = 64
 
 // trim removes the finished items at the head.
 func (q *Queue) trim() {
 	for q.items.len() > 0 && q.items.at(0).state == gone {
 		q.items.pop()
+		if q.sparse() {
+			q.seqs.pop()
+		}
 		q.base++
 	}
+	switch {
+	case q.items.len() == 0:
+		q.base = q.next
+	case q.sparse():
+		q.base = *q.seqs.at(0)
+	}
+}
+
+// squeeze removes every finished item.
+func (q *Queue) squeeze() {
+	var items ring[Item]
+	var seqs ring[uint64]
+	q.Each(func(seq uint64, it *Item) {
+		items.push(*it)
+		seqs.push(seq)
+	})
+	q.items, q.seqs = items, seqs
+}
+
+// skip leaves out the next n numbers.
+func (q *Queue) skip(n uint64) {
+	if n == 0 {
+		return
+	}
+	if q.items.len() == 0 {
+		q.next += n
+		q.base = q.next
+		return
+	}
+	if !q.sparse() {
+		for i := range q.items.len() {
+			q.seqs.push(q.base + uint64(i))
+		}
+	}
+	q.next += n
 }
 
 // find returns the number of the item at a place in the store. Places grow
@@ -116,12 +186,12 @@ func (q *Queue) find(pos uint64) (uint64, bool) {
 	}
 	for i := lo; i < q.items.len() && q.items.at(i).Pos == pos; i++ {
 		if q.items.at(i).state != gone {
-			return q.base + uint64(i), true
+			return q.seqAt(i), true
 		}
 	}
 	for i := range q.items.len() { // copied forward: places out of order
 		if it := q.items.at(i); it.Pos == pos && it.state != gone {
-			return q.base + uint64(i), true
+			return q.seqAt(i), true
 		}
 	}
 	return 0, false
@@ -136,22 +206,5 @@ func (q *Queue) forget() {
 		if it := q.items.at(i); it.Pos != 0 {
 			it.Msg = nil
 		}
-	}
-}
-
-// Gone says whether the item is finished.
-func (it *Item) Gone() bool { return it.state == gone }
-
-// Hand marks an item of a shared group as given to a member.
-func (it *Item) Hand() {
-	if it.state == queued {
-		it.state = sent
-	}
-}
-
-// TakeBack makes an item of a shared group available to other members.
-func (it *Item) TakeBack() {
-	if it.state == sent {
-		it.state = queued
 	}
 }

@@ -100,6 +100,7 @@ type Session struct {
 
 	queue    Queue      // QoS 1 and 2
 	next     uint64     // the first seq not sent on this connection
+	fresh    uint64     // every seq from here on was never sent; those before it were, or are gone
 	inflight int        // sent on this connection and not finished
 	flying   int        // bytes of those
 	unsafe   []pledge   // QoS 2 that is not durable yet and must not be sent
@@ -119,7 +120,7 @@ type pledge struct{ seq, ticket uint64 }
 // New makes an empty session. keep hears of its messages; durable says that it
 // outlives its connection.
 func New(keep Keeper, bounds Bounds, durable bool) *Session {
-	return &Session{keep: keep, bounds: bounds, durable: durable, next: 1, queue: Queue{base: 1}}
+	return &Session{keep: keep, bounds: bounds, durable: durable, next: 1, fresh: 1, queue: NewQueue(1)}
 }
 
 // Connect starts a connection: whatever was sent and not acknowledged on the
@@ -157,12 +158,8 @@ func (s *Session) Disconnect() {
 // End gives up every message that waits.
 func (s *Session) End() {
 	s.online = false
-	for seq := s.queue.base; seq < s.queue.end(); seq++ {
-		if it := s.queue.At(seq); it.state != gone {
-			s.keep.Done(seq, it, Ended)
-		}
-	}
-	s.queue = Queue{base: s.queue.end()}
+	s.queue.Each(func(seq uint64, it *Item) { s.keep.Done(seq, it, Ended) })
+	s.queue = NewQueue(s.queue.End())
 	s.next = s.queue.base
 	s.inflight, s.flying = 0, 0
 	s.Disconnect()

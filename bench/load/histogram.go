@@ -1,6 +1,7 @@
 package load
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -65,7 +66,7 @@ func (h *Histogram) Max() time.Duration { return h.max }
 // Quantile is the smallest value that a share q (0 to 1) of all values does not
 // exceed; 0 when there are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	rank := uint64(q * float64(h.n))
+	rank := uint64(math.Ceil(q * float64(h.n)))
 	rank = min(max(rank, 1), h.n)
 	var seen uint64
 	for i, n := range h.counts {

@@ -1,11 +1,6 @@
 package load
 
-import (
-	"io"
-	"net"
-
-	"golang.org/x/sys/unix"
-)
+import "net"
 
 // A packetReader cuts what is read into packets.
 type packetReader struct {
@@ -26,11 +21,15 @@ func (c *conn) loop(size int, packet func(first byte, body []byte) error, flush 
 	if tc, ok := c.nc.(*net.TCPConn); ok {
 		return noEOF(p.rawLoop(tc))
 	}
+	return noEOF(p.plainLoop(c.nc))
+}
+
+func (p *packetReader) plainLoop(nc net.Conn) error {
 	for {
-		n, err := c.nc.Read(p.buf[p.w:])
+		n, err := nc.Read(p.buf[p.w:])
 		p.w += n
 		if n == 0 && err != nil {
-			return noEOF(err)
+			return err
 		}
 		if err := p.cut(); err != nil {
 			return err
@@ -64,46 +63,4 @@ func (p *packetReader) cut() error {
 	}
 	p.r, p.w = 0, copy(p.buf, rest)
 	return nil
-}
-
-// rawLoop does what loop's own does with fewer system calls. net.Conn.Read tries
-// to read before it waits, so it calls read twice for each time that data comes.
-// Here a read that did not fill the buffer has emptied the socket, and we wait at
-// once. All of it happens in one call of RawConn.Read: the readiness that the
-// runtime remembers is forgotten between two.
-func (p *packetReader) rawLoop(tc *net.TCPConn) error {
-	raw, err := tc.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Read(func(fd uintptr) (done bool) {
-		for {
-			room := p.buf[p.w:]
-			n, err := unix.Read(int(fd), room)
-			switch {
-			case err == unix.EAGAIN:
-				return false
-			case err == unix.EINTR:
-				continue
-			case err != nil:
-				failed = err
-			case n == 0:
-				failed = io.EOF
-			default:
-				p.w += n
-				failed = p.cut()
-			}
-			if failed != nil {
-				return true
-			}
-			if n < len(room) {
-				return false // the socket is empty: wait
-			}
-		}
-	})
-	if failed != nil {
-		return failed
-	}
-	return err
 }
