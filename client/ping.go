@@ -54,9 +54,9 @@ func (c *Client) Ping(ctx context.Context) error {
 		case <-pong:
 			return nil
 		case <-timer.C:
-			left := c.o.Timeout - time.Since(time.Unix(0, c.heard.Load()))
-			if c.stalled.Load() {
-				left = c.o.Timeout // the answer may be there: we do not read, as OnMessage takes its time
+			left := c.o.Timeout    // the answer may be there: we do not read while OnMessage takes its time
+			if !c.stalled.Load() { // asked first: it is reset after heard is set
+				left -= time.Since(time.Unix(0, c.heard.Load()))
 			}
 			if left <= 0 {
 				return &ClosedError{Err: fmt.Errorf("the broker has not answered a PINGREQ for %v", c.o.Timeout)}
