@@ -36,9 +36,20 @@ type credit struct{ ch chan struct{} }
 
 func (c credit) Committed(store.Ticket, error) { <-c.ch }
 
-// BenchmarkSubmit submits entries of 200 bytes, one a batch, with up to 1,000
+// payloads are many of 250 bytes.
+func payloads(n int) [][]byte {
+	rng := rand.New(rand.NewPCG(1, 1))
+	list := make([][]byte, n)
+	for i := range list {
+		list[i] = payload(rng, 250)
+	}
+	return list
+}
+
+// BenchmarkSubmit submits entries of 250 bytes, one a batch, with up to 1,000
 // unacknowledged for each submitter, and truncates what is a million old.
 func BenchmarkSubmit(b *testing.B) {
+	es := payloads(10_000)
 	for _, submitters := range []int{1, 20} {
 		b.Run(fmt.Sprintf("submitters=%d", submitters), func(b *testing.B) {
 			s, err := Open(Options{Dir: b.TempDir()})
@@ -53,14 +64,9 @@ func BenchmarkSubmit(b *testing.B) {
 			var wg sync.WaitGroup
 			for w := range submitters {
 				wg.Go(func() {
-					rng := rand.New(rand.NewPCG(1, uint64(w)))
-					var es [1024][]byte
-					for i := range es {
-						es[i] = payload(rng, 200)
-					}
 					c := credit{make(chan struct{}, 1000)}
 					batch := store.Batch{Log: store.LogID{Namespace: "bench"}, Entries: make([][]byte, 1)}
-					for i := 0; next.Add(1) <= int64(b.N); i++ {
+					for i := w * 500; next.Add(1) <= int64(b.N); i++ {
 						batch.Entries[0] = es[i%len(es)]
 						c.ch <- struct{}{}
 						pos, t, err := s.Submit(&batch)
@@ -84,51 +90,6 @@ func BenchmarkSubmit(b *testing.B) {
 			b.ReportMetric(float64(b.N)/float64(s.Stats().Groups), "entries/group")
 		})
 	}
-}
-
-// BenchmarkDrain lets 200 sessions read 100,000 entries of 200 bytes, each its
-// own positions: session k those that are k modulo 200.
-func BenchmarkDrain(b *testing.B) {
-	const entries, sessions = 100_000, 200
-	s, err := Open(Options{Dir: b.TempDir(), MemTableBytes: 4 << 20}) // most of it in tables
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	log := store.LogID{Namespace: "bench"}
-	batch := store.Batch{Log: log}
-	rng := rand.New(rand.NewPCG(1, 1))
-	for i := 0; i < entries; i += 100 {
-		batch.Entries = batch.Entries[:0]
-		for range 100 {
-			batch.Entries = append(batch.Entries, payload(rng, 200))
-		}
-		if _, err := s.Commit(b.Context(), &batch); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportAllocs()
-	used, n := cpu(), 0
-	for b.Loop() {
-		s.cache = newCache(s.options.CacheBytes) // cold
-		loads := s.loads.Load()
-		var wg sync.WaitGroup
-		for k := range sessions {
-			wg.Go(func() {
-				for pos := store.Position(k + 1); pos <= entries; pos += sessions {
-					if e, err := s.ReadAt(log, pos); err != nil || len(e) != 200 {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		}
-		wg.Wait()
-		n += entries
-		b.ReportMetric(float64(s.loads.Load()-loads), "records-read")
-	}
-	b.ReportMetric((cpu()-used)/float64(n)*1e6, "cpu-s/M")
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
 }
 
 // BenchmarkRead replays a log, as a start does.

@@ -20,21 +20,14 @@ const (
 //
 // Records are found by position: they lie in chunks of maxEntries positions by
 // their first one, so a position's record is in its own chunk or the one before.
-// They leave by the clock algorithm. Locks: clock before shard; loading is taken
-// alone, around a load.
+// They leave by the clock algorithm (clock.go), or when they are truncated.
+// Locks: clock before shard; loading is taken alone, around a load.
 type cache struct {
-	max    int64
 	seed   maphash.Seed
 	shards [shards]shard
+	clock  clock
 	// loading lets one reader load while its neighbours wait for the result.
 	loading [stripes]sync.Mutex
-
-	clock struct {
-		mu    sync.Mutex
-		used  int64
-		hand  int
-		cards []*card
-	}
 }
 
 type shard struct {
@@ -50,16 +43,16 @@ type chunk struct {
 // A card is a record in the cache.
 type card struct {
 	record
-	chunk chunk
-	size  int64
-	used  atomic.Bool // since the hand went by
+	chunk      chunk
+	used       atomic.Bool // since the hand went by
+	next, prev *card       // on the clock
 }
 
-// cardOverhead is what a cached record costs beside its bytes, roughly.
-const cardOverhead = 200
+// cost is the memory of a card, roughly.
+func (x *card) cost() int64 { return int64(x.size()) + 200 }
 
 func newCache(max int64) *cache {
-	c := &cache{max: max, seed: maphash.MakeSeed()}
+	c := &cache{clock: clock{max: max}, seed: maphash.MakeSeed()}
 	for i := range c.shards {
 		c.shards[i].chunks = map[chunk][]*card{}
 	}
@@ -119,52 +112,36 @@ func search(cards []*card, first store.Position) (int, bool) {
 	})
 }
 
-// put keeps a record and returns it as it is kept.
+// put keeps a record and returns it as it is kept. One that begins where another
+// does takes its place: the log has grown behind that one.
 func (c *cache) put(log *commit.Log, r record) *record {
-	x := &card{
-		record: r,
-		chunk:  chunk{log, uint64(r.first) / maxEntries},
-		size:   int64(len(r.ends)+len(r.data)) + cardOverhead,
-	}
-	if x.size > c.max {
-		return &x.record
-	}
+	x := &card{record: r, chunk: chunk{log, uint64(r.first) / maxEntries}}
 	c.clock.mu.Lock()
 	defer c.clock.mu.Unlock()
+	if x.cost() > c.clock.max {
+		return &x.record
+	}
 	s := c.shard(x.chunk)
 	s.mu.Lock()
 	cards := s.chunks[x.chunk]
 	i, had := search(cards, r.first)
 	if had {
-		s.mu.Unlock()
-		return &cards[i].record
+		c.clock.remove(cards[i])
+		cards[i] = x
+	} else {
+		s.chunks[x.chunk] = slices.Insert(cards, i, x)
 	}
-	s.chunks[x.chunk] = slices.Insert(cards, i, x)
 	s.mu.Unlock()
-	c.clock.used += x.size
-	c.clock.cards = append(c.clock.cards, x)
-	for c.clock.used > c.max {
-		c.turn()
+	for c.clock.used+x.cost() > c.clock.max {
+		c.forget(c.clock.victim())
 	}
+	c.clock.add(x)
 	return &x.record
 }
 
-// turn moves the hand of the clock on by one. c.clock.mu is held.
-func (c *cache) turn() {
-	k := &c.clock
-	if k.hand >= len(k.cards) {
-		k.hand = 0
-	}
-	x := k.cards[k.hand]
-	if x.used.Swap(false) {
-		k.hand++
-		return
-	}
-	last := len(k.cards) - 1
-	k.cards[k.hand] = k.cards[last]
-	k.cards[last] = nil
-	k.cards = k.cards[:last]
-	k.used -= x.size
+// forget lets go of x. c.clock.mu is held.
+func (c *cache) forget(x *card) {
+	c.clock.remove(x)
 	s := c.shard(x.chunk)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,5 +153,28 @@ func (c *cache) turn() {
 		delete(s.chunks, x.chunk)
 	} else {
 		s.chunks[x.chunk] = cards
+	}
+}
+
+// drop lets go of the records that a truncation covers wholly, as far as it is
+// new.
+func (c *cache) drop(cut commit.Cut) {
+	c.clock.mu.Lock()
+	defer c.clock.mu.Unlock()
+	if c.clock.used == 0 {
+		return
+	}
+	from, to := uint64(cut.Asked.From)/maxEntries, uint64(cut.Asked.To)/maxEntries
+	for n := from - min(from, 1); n <= to; n++ {
+		k := chunk{cut.Log, n}
+		s := c.shard(k)
+		s.mu.RLock()
+		cards := slices.Clone(s.chunks[k])
+		s.mu.RUnlock()
+		for _, x := range cards {
+			if x.first >= cut.Span.From && x.end() <= cut.Span.To {
+				c.forget(x)
+			}
+		}
 	}
 }

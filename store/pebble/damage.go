@@ -3,9 +3,9 @@ package pebble
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"sync"
 
 	"gridmq/store"
@@ -14,8 +14,6 @@ import (
 
 // listed bounds the list of damages; the count goes on.
 const listed = 10_000
-
-var errMissing = errors.New("missing")
 
 // damages is what is known to be damaged.
 type damages struct {
@@ -42,12 +40,6 @@ func (d *damages) count() uint64 {
 	return d.total
 }
 
-func (d *damages) countOne() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.total++
-}
-
 // add notes a damage once. span is the positions that are lost with it.
 func (d *damages) add(key []byte, x store.Damage, span commit.Span) (isNew bool) {
 	d.mu.Lock()
@@ -66,6 +58,18 @@ func (d *damages) add(key []byte, x store.Damage, span commit.Span) (isNew bool)
 		d.lost[x.Log] = slices.Insert(lost, i, span)
 	}
 	return true
+}
+
+// lostAt is the span of lost positions around pos.
+func (d *damages) lostAt(id store.LogID, pos store.Position) (commit.Span, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lost := d.lost[id]
+	i := sort.Search(len(lost), func(i int) bool { return lost[i].To > pos })
+	if i < len(lost) && lost[i].From <= pos {
+		return lost[i], true
+	}
+	return commit.Span{}, false
 }
 
 // damaged lists the record of key once, has it moved aside and returns what the
@@ -91,9 +95,7 @@ func (s *Store) damaged(key []byte, x store.Damage) error {
 // Those of records set aside are known already.
 func (s *Store) missing(log *commit.Log, from, to store.Position) error {
 	key := appendPosition(nil, logSpace, log.ID, from)
-	s.damage.mu.Lock()
-	lost := slices.ContainsFunc(s.damage.lost[log.ID], func(l commit.Span) bool { return l.From <= from && from < l.To })
-	s.damage.mu.Unlock()
+	_, lost := s.damage.lostAt(log.ID, from)
 	x := store.Damage{Key: key, Log: log.ID, First: from, Reason: errMissing.Error()}
 	if !lost && s.damage.add(key, x, commit.Span{From: from, To: to}) {
 		s.log.Error("entries are missing", "namespace", log.ID.Namespace, "partition", log.ID.Partition,

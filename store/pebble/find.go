@@ -12,7 +12,7 @@ import (
 )
 
 // format is the version of the layout of keys.
-const format = 1
+const format = 2
 
 // find reads what a start needs to know: which logs there are, where they end
 // and what is truncated. It reads keys, and no payload.
@@ -110,7 +110,7 @@ func (s *Store) findHoles(logs map[store.LogID]*commit.Found) error {
 		if !ok || len(rest) != 8 || err != nil {
 			// What was truncated may be seen again; what is missing will be reported.
 			s.log.Error("damaged span was passed over", "key", fmt.Sprintf("%q", key), "err", err)
-			s.damage.add(key, store.Damage{Key: append([]byte(nil), key...), Log: id, Reason: cmp.Or(err, errShape).Error()}, commit.Span{})
+			s.damage.add(key, store.Damage{Key: append([]byte(nil), key...), Log: id, Reason: cmp.Or(err, error(errShape)).Error()}, commit.Span{})
 			return nil
 		}
 		span := commit.Span{From: positionOf(rest), To: store.Position(to)}

@@ -9,7 +9,7 @@ import (
 // Key spaces, one byte in front of every key. See docs/formats/store-pebble.md.
 const (
 	holeSpace       = 'h' // truncated spans: log, from
-	logSpace        = 'l' // records: log, first position, count
+	logSpace        = 'l' // records: log, last position, count
 	metaSpace       = 'm' // format, starts, revision
 	quarantineSpace = 'q' // damaged records: their key
 	tableSpace      = 't' // documents: their key
@@ -31,15 +31,18 @@ func appendLog(b []byte, space byte, id store.LogID) []byte {
 }
 
 // appendPosition appends the key of log from pos on: before any record that
-// begins there, after all that begin earlier.
+// ends there or later, after all that end earlier.
 func appendPosition(b []byte, space byte, id store.LogID, pos store.Position) []byte {
 	return binary.BigEndian.AppendUint64(appendLog(b, space, id), uint64(pos))
 }
 
-// appendRecord appends the key of a record. The count lets a reader know what
-// a record covers even when its value is damaged.
+// appendRecord appends the key of a record. It begins with the last position, so
+// that the record of a position is the first one from there on: Pebble seeks
+// forwards at half the cost of backwards. The count lets a reader know what a
+// record covers even when its value is damaged.
 func appendRecord(b []byte, id store.LogID, first store.Position, count int) []byte {
-	return binary.BigEndian.AppendUint32(appendPosition(b, logSpace, id, first), uint32(count))
+	last := first + store.Position(count) - 1
+	return binary.BigEndian.AppendUint32(appendPosition(b, logSpace, id, last), uint32(count))
 }
 
 func recordKeySize(id store.LogID) int { return 1 + 2 + len(id.Namespace) + 2 + 8 + 4 }
@@ -70,8 +73,11 @@ func parseRecord(k []byte) (id store.LogID, first store.Position, count int, ok 
 // parsePlace reads the end of a record's key.
 func parsePlace(k []byte) (first store.Position, count int) {
 	k = k[len(k)-12:]
-	return store.Position(binary.BigEndian.Uint64(k)), int(binary.BigEndian.Uint32(k[8:]))
+	count = int(binary.BigEndian.Uint32(k[8:]))
+	return positionOf(k) + 1 - store.Position(count), count
 }
+
+func positionOf(b []byte) store.Position { return store.Position(binary.BigEndian.Uint64(b)) }
 
 func appendDocument(b, key []byte) []byte {
 	return append(append(b, tableSpace), key...)

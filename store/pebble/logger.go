@@ -35,10 +35,7 @@ func (l *logger) Fatalf(format string, args ...any) {
 func (s *Store) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: s.backgroundError,
-		DataCorruption: func(i pebble.DataCorruptionInfo) {
-			s.log.Error("pebble found a damaged file", "path", i.Path, "err", i.Details)
-			s.damage.countOne()
-		},
+		DataCorruption:  s.corrupt,
 		WriteStallBegin: func(i pebble.WriteStallBeginInfo) { s.log.Info("pebble stalls", "why", i.Reason) },
 		WriteStallEnd:   func() { s.log.Info("pebble goes on") },
 	}
@@ -52,7 +49,7 @@ func (s *Store) backgroundError(err error) {
 		s.log.Debug("pebble waits for space", "err", err)
 	case errors.Is(err, pebble.ErrCancelledCompaction):
 	case pebble.IsCorruptionError(err):
-		s.log.Error("pebble met a damaged table", "err", err)
+		s.log.Debug("pebble met a damaged table", "err", err) // told once, by corrupt
 	default:
 		_ = s.fail(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,7 +55,10 @@ type Options struct {
 	// Reserve is the free space in bytes below which durable work is refused.
 	// Default the larger of 64 MiB and 1 % of the disk, at most a quarter of it.
 	Reserve int64
-	// CacheBytes bounds the decoded records that ReadAt keeps. Default 32 MiB.
+	// CacheBytes bounds the records that ReadAt keeps: memory is taken when
+	// backlogs are read, and given back when they are truncated. Sessions that
+	// read the same backlog at paces of their own need it whole; what does not
+	// fit is read again for each. Default 256 MiB.
 	CacheBytes int64
 	// BlockCacheBytes bounds Pebble's cache of table blocks. Default 16 MiB.
 	BlockCacheBytes int64
@@ -71,7 +75,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Durability = cmp.Or(o.Durability, Synced)
-	o.CacheBytes = cmp.Or(o.CacheBytes, 32<<20)
+	o.CacheBytes = cmp.Or(o.CacheBytes, 256<<20)
 	o.BlockCacheBytes = cmp.Or(o.BlockCacheBytes, 16<<20)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.FS = cmp.Or(o.FS, vfs.Default)
@@ -96,6 +100,8 @@ type Store struct {
 	batch   *pebble.Batch
 	flight  flight
 	loads   atomic.Uint64 // records read for the cache
+	scrubs  scrubs
+	probing sync.Mutex // taken alone, by those who report what is unreadable
 }
 
 var _ store.Store = (*Store)(nil)
@@ -160,6 +166,7 @@ func (s *Store) openDB() error {
 func (s *Store) pebbleOptions() *pebble.Options {
 	mem := uint64(cmp.Or(s.options.MemTableBytes, min(32<<20, max(256<<10, s.disk.reserve/24))))
 	p := &pebble.Options{
+		Comparer:                    exact(),
 		FS:                          s.disk.guard(s.options.FS),
 		Logger:                      &logger{s},
 		EventListener:               s.listener(),
@@ -180,11 +187,20 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		MaxOpenFiles:              500,
 	}
 	p.TargetFileSizes[0] = int64(min(8<<20, mem))
-	p.Levels[0].BlockSize = 32 << 10
-	p.Levels[0].IndexBlockSize = 32 << 10
+	p.Levels[0].BlockSize = maxRecord // one record a block
+	p.Levels[0].IndexBlockSize = 64 << 10
 	p.Experimental.SpanPolicyFunc = s.spanPolicy
 	p.Experimental.MultiLevelCompactionHeuristic = pebble.NoMultiLevel{}
 	return p
+}
+
+// exact is Pebble's order of keys, with the last key of a block as the mark of
+// its end. A shorter mark, as is usual, would send every few seeks for a record
+// into the block in front of it, in vain.
+func exact() *pebble.Comparer {
+	c := *pebble.DefaultComparer
+	c.Separator = func(dst, a, _ []byte) []byte { return append(dst, a...) }
+	return &c
 }
 
 // Lease is store.Store.Lease.

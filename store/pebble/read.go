@@ -2,7 +2,7 @@ package pebble
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -10,8 +10,6 @@ import (
 	"gridmq/store"
 	"gridmq/store/internal/commit"
 )
-
-func positionOf(b []byte) store.Position { return store.Position(binary.BigEndian.Uint64(b)) }
 
 // logBounds confines an iterator to the records of one log.
 func logBounds(id store.LogID) *pebble.IterOptions {
@@ -47,147 +45,82 @@ func (s *Store) ReadAt(id store.LogID, pos store.Position) ([]byte, error) {
 	return s.cache.put(log, r).entry(pos), nil
 }
 
-// load reads the record that holds pos.
+// errGap says that a position is in no record.
+var errGap = errors.New("no record")
+
+// load reads the record that holds pos, with those behind it if they are small.
 func (s *Store) load(log *commit.Log, pos store.Position) (record, error) {
 	if err := s.enter(); err != nil {
 		return record{}, err
 	}
 	defer s.gate.leave()
+	if span, ok := s.damage.lostAt(log.ID, pos); ok {
+		return record{}, s.missing(log, pos, span.To)
+	}
 	s.loads.Add(1)
 	it, err := s.db.NewIter(logBounds(log.ID))
 	if err != nil {
 		return record{}, s.fail(err)
 	}
-	key, value, err := seek(it, log.ID, pos)
-	key, value = bytes.Clone(key), bytes.Clone(value)
-	if e := it.Close(); err == nil {
+	r, err := s.seek(it, log, pos)
+	if e := it.Close(); err == nil && !pebble.IsCorruptionError(e) { // which is a neighbour's
 		err = e
 	}
 	switch {
-	case pebble.IsCorruptionError(err):
-		if key == nil {
-			key = appendPosition(nil, logSpace, log.ID, pos)
-		}
-		return record{}, s.damaged(key, store.Damage{Log: log.ID, First: pos, Reason: err.Error()})
-	case err != nil:
-		return record{}, s.fail(err)
-	case key == nil:
+	case err == nil:
+		return r, nil
+	case errors.Is(err, store.ErrDamaged):
+		return record{}, err
+	case errors.Is(err, errGap):
 		if held, _ := log.Held(pos); !held { // truncated meanwhile
 			return record{}, store.ErrNotFound
 		}
 		return record{}, s.missing(log, pos, pos+1)
-	}
-	r, err := decode(key, value)
-	if err != nil {
-		return record{}, s.damaged(key, store.Damage{Reason: err.Error()})
-	}
-	return r, nil
-}
-
-// seek puts it on the record that holds pos. key is nil when there is none.
-func seek(it *pebble.Iterator, id store.LogID, pos store.Position) (key, value []byte, err error) {
-	if !it.SeekLT(appendPosition(nil, logSpace, id, pos+1)) {
-		return nil, nil, it.Error()
-	}
-	if first, count := parsePlace(it.Key()); pos >= first+store.Position(count) {
-		return nil, nil, nil
-	}
-	value, err = it.ValueAndErr()
-	return it.Key(), value, err
-}
-
-// Read is store.Store.Read. It goes past the cache.
-func (s *Store) Read(id store.LogID, from store.Position, visit func(store.Position, []byte) bool) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.gate.leave()
-	log := s.commits.Load().Log(id)
-	if log == nil {
-		return nil
-	}
-	w := walk{s: s, log: log, at: max(from, 1), end: log.Durable() + 1, visit: visit}
-	it, err := s.db.NewIter(logBounds(id))
-	if err != nil {
-		return s.fail(err)
-	}
-	ok := it.SeekLT(appendPosition(nil, logSpace, id, w.at+1)) || it.First()
-	for ; ok && w.at < w.end && !w.done && w.err == nil; ok = it.Next() {
-		w.record(it)
-	}
-	err = errors.Join(w.err, it.Error())
-	if !w.done && err == nil {
-		w.gap(w.end)
-	}
-	switch err := errors.Join(err, it.Close()); {
 	case pebble.IsCorruptionError(err):
-		return s.damaged(appendPosition(nil, logSpace, id, w.at), store.Damage{Log: id, First: w.at, Reason: err.Error()})
-	case err != nil:
-		return s.fail(err)
+		_, err := s.unreadable(log, pos, err)
+		return record{}, err
 	}
-	return w.bad
+	return record{}, s.fail(err)
 }
 
-// A walk goes through a log in order.
-type walk struct {
-	s     *Store
-	log   *commit.Log
-	at    store.Position // next to be visited
-	end   store.Position // exclusive
-	visit func(store.Position, []byte) bool
-	done  bool  // visit has had enough
-	bad   error // damage met
-	err   error // of the database
-}
-
-// record visits the entries of the record under it, and accounts for what is
-// missing in front of it.
-func (w *walk) record(it *pebble.Iterator) {
-	first, count := parsePlace(it.Key())
-	end := min(first+store.Position(count), w.end)
-	w.gap(min(first, w.end))
-	if w.at >= end {
-		return
+// seek reads the record that holds pos.
+func (s *Store) seek(it *pebble.Iterator, log *commit.Log, pos store.Position) (record, error) {
+	end := log.Durable() + 1
+	if !it.SeekGE(appendPosition(nil, logSpace, log.ID, pos)) {
+		return record{}, cmp.Or(it.Error(), errGap)
 	}
-	if held, until := w.log.Held(w.at); !held && until >= end {
-		w.at = end
-		return
+	if first, _ := parsePlace(it.Key()); pos < first {
+		return record{}, errGap
 	}
 	value, err := it.ValueAndErr()
 	if err != nil {
-		w.err = err
-		return
+		return record{}, err
 	}
 	r, err := decode(it.Key(), value)
 	if err != nil {
-		w.bad = w.s.damaged(bytes.Clone(it.Key()), store.Damage{Reason: err.Error()})
-		w.at = end
-		return
+		return record{}, s.damaged(bytes.Clone(it.Key()), store.Damage{Reason: err.Error()})
 	}
-	for w.at < end {
-		held, until := w.log.Held(w.at)
-		if until = min(until, end); !held {
-			w.at = until
-			continue
-		}
-		for ; w.at < until; w.at++ {
-			if !w.visit(w.at, r.entry(w.at)) {
-				w.done = true
-				return
-			}
-		}
-	}
+	return own(it, r, end), nil
 }
 
-// gap moves on to pos, where the next record begins, and reports the positions
-// that are neither there nor truncated.
-func (w *walk) gap(pos store.Position) {
-	for w.at < pos {
-		held, until := w.log.Held(w.at)
-		until = min(until, pos)
-		if held {
-			w.bad = w.s.missing(w.log, w.at, until)
+// own copies r out of Pebble's memory. To a small record it adds those behind
+// it that are durable, so that neighbours are cheap when groups were small.
+func own(it *pebble.Iterator, r record, end store.Position) record {
+	r.ends, r.data = bytes.Clone(r.ends), bytes.Clone(r.data)
+	for r.size() < maxRecord/2 && it.Next() {
+		first, count := parsePlace(it.Key())
+		if first != r.end() || first >= end || r.count+count > maxEntries {
+			break
 		}
-		w.at = until
+		value, err := it.ValueAndErr()
+		if err != nil {
+			break
+		}
+		next, err := decode(it.Key(), value)
+		if err != nil || r.size()+next.size() > maxRecord {
+			break // what is damaged is told to those who want it
+		}
+		r.join(&next)
 	}
+	return r
 }

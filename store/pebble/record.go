@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 
 	"gridmq/store"
@@ -17,17 +16,24 @@ const (
 	crcSize    = 4
 
 	// A record has at most this many entries and, unless one entry is larger,
-	// at most about this many bytes: it is read and cached as a whole.
+	// at most about this many bytes: it is read, checked and cached as a whole,
+	// whoever wants one entry of it. Smaller records cost Submit more keys.
 	maxEntries = 4096
-	maxRecord  = 1 << 20
+	maxRecord  = 16 << 10
 )
 
-var (
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-	errCRC     = errors.New("checksum does not match")
-	errVersion = errors.New("unknown version")
-	errShape   = errors.New("malformed")
+// A flaw is why a value is not what was written.
+type flaw string
+
+func (f flaw) Error() string { return string(f) }
+
+const (
+	errCRC     flaw = "checksum does not match"
+	errVersion flaw = "unknown version"
+	errShape   flaw = "malformed"
+	errMissing flaw = "missing"
 )
 
 // seal puts the checksum of key and value into the last bytes of value. The key
@@ -111,6 +117,20 @@ type record struct {
 
 func (r *record) end() store.Position { return r.first + store.Position(r.count) }
 
+// size is the memory that r takes.
+func (r *record) size() int { return len(r.ends) + len(r.data) }
+
+// join appends a copy of the record that follows.
+func (r *record) join(next *record) {
+	base := uint32(len(r.data))
+	for i := 0; i < len(next.ends); i += 4 {
+		end := binary.LittleEndian.Uint32(next.ends[i:])
+		r.ends = binary.LittleEndian.AppendUint32(r.ends, base+end)
+	}
+	r.data = append(r.data, next.data...)
+	r.count += next.count
+}
+
 // entry returns one entry; it aliases the record.
 func (r *record) entry(pos store.Position) []byte {
 	i, from := int(pos-r.first), uint32(0)
@@ -119,6 +139,19 @@ func (r *record) entry(pos store.Position) []byte {
 	}
 	to := binary.LittleEndian.Uint32(r.ends[4*i:])
 	return r.data[from:to:to]
+}
+
+// part is the key and the value of a record of the entries [from, to) of r.
+func (r *record) part(id store.LogID, from, to int) (key, value []byte) {
+	p := commit.Part{First: r.first + store.Position(from)}
+	for i := from; i < to; i++ {
+		p.Data = append(p.Data, r.entry(r.first+store.Position(i))...)
+		p.Ends = append(p.Ends, uint32(len(p.Data)))
+	}
+	s := slice{&p, 0, len(p.Ends)}
+	key, value = appendRecord(nil, id, s.first(), s.to), make([]byte, s.size())
+	s.encode(key, value)
+	return key, value
 }
 
 // decode reads the record of key. It aliases value.

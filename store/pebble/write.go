@@ -57,6 +57,9 @@ func (e *engine) Write(g *commit.Group) (err error) {
 		return err
 	}
 	g.Publish()
+	for _, c := range g.Cuts {
+		e.cache.drop(c)
+	}
 	return nil
 }
 
@@ -127,16 +130,14 @@ func (w *writer) cut(g *commit.Group, c commit.Cut) {
 	w.key = appendPosition(w.key[:0], holeSpace, id, c.Span.From)
 	w.note(w.b.Set(w.key, number(w.key, uint64(c.Span.To)), nil))
 
-	// Records that straddle the edges of what is new may be covered by now, or
-	// reach beyond all that is.
+	// Keys are last positions. A record across the beginning of the span is not
+	// covered; one across the end of what is new may be, by an older truncation.
 	from, to := c.Asked.From, c.Asked.To
-	if first, _, ok := w.covering(g, c.Log, from); ok && first >= c.Span.From {
-		from = first
+	if first, end, ok := w.covering(g, c.Log, from); ok && first < c.Span.From {
+		from = end
 	}
-	if first, end, ok := w.covering(g, c.Log, to-1); ok {
-		if to = end; end > c.Span.To {
-			to = first
-		}
+	if _, end, ok := w.covering(g, c.Log, to-1); ok && end <= c.Span.To {
+		to = end
 	}
 	if from >= to {
 		return
@@ -165,37 +166,16 @@ func (w *writer) covering(g *commit.Group, log *commit.Log, pos store.Position) 
 		w.note(err)
 		return 0, 0, false
 	}
-	if it.SeekLT(appendPosition(nil, logSpace, log.ID, pos+1)) {
+	if it.SeekGE(appendPosition(nil, logSpace, log.ID, pos)) {
 		var n int
 		first, n = parsePlace(it.Key())
 		end = first + store.Position(n)
-		ok = pos < end
+		ok = first <= pos
 	}
 	if err := it.Close(); err != nil && !pebble.IsCorruptionError(err) {
 		w.note(err)
 	}
 	return first, end, ok
-}
-
-// move sets a damaged record aside, if it is still the one that was found.
-func (w *writer) move(m commit.Move) {
-	value, closer, err := w.e.db.Get(m.Key)
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
-		return // removed meanwhile
-	case pebble.IsCorruptionError(err): // cannot be read, only left behind
-	case err != nil:
-		w.note(err)
-		return
-	default:
-		defer closer.Close()
-		if check(m.Key, value) == nil {
-			return // written again meanwhile
-		}
-	}
-	q := append([]byte{quarantineSpace}, m.Key...)
-	w.note(w.b.Set(q, quarantined(m.Damage.Reason, value), nil))
-	w.note(w.b.Delete(m.Key, nil))
 }
 
 // Revision implements commit.Engine.

@@ -3,6 +3,8 @@ package commit
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"gridmq/store"
@@ -108,6 +110,16 @@ func (c *Committer) find(id store.LogID) *Log {
 
 // Log returns a log, or nil when it has never been written.
 func (c *Committer) Log(id store.LogID) *Log { return c.find(id) }
+
+// Each visits the logs there are.
+func (c *Committer) Each(visit func(*Log)) {
+	c.logsMu.RLock()
+	list := slices.Collect(maps.Values(c.logs))
+	c.logsMu.RUnlock()
+	for _, log := range list {
+		visit(log)
+	}
+}
 
 // Count is the number of logs.
 func (c *Committer) Count() int {

@@ -1,0 +1,269 @@
+package pebble
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"gridmq/store"
+	"gridmq/store/storetest"
+)
+
+// smallDisk mounts a file system of that many bytes. Root alone can; with
+// CI=true a run that leaves these tests out without need fails.
+func smallDisk(t *testing.T, size int64) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if os.Geteuid() != 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("full disks are tested as root: only root can mount a small one")
+		}
+		t.Skip("only root can mount a small disk")
+	}
+	err := syscall.Mount("gridmq-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", size))
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENODEV) {
+		t.Skipf("mounting is impossible here: %v", err) // a container
+	}
+	if err != nil {
+		t.Fatalf("mount a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	return dir
+}
+
+// A press submits entries that do not compress and remembers which of them were
+// acknowledged. What an entry says follows from its position in the press.
+type press struct {
+	s   *Store
+	log store.LogID
+
+	mu    sync.Mutex
+	acked map[store.Position]uint64
+	full  int
+	err   error // other than ErrFull
+}
+
+func newPress(s *Store) *press {
+	return &press{s: s, log: store.LogID{Namespace: "full"}, acked: map[store.Position]uint64{}}
+}
+
+// entry is 4 KiB.
+func (p *press) entry(n uint64) []byte {
+	b := make([]byte, 4<<10)
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], n)
+	_, _ = rand.NewChaCha8(seed).Read(b)
+	return b
+}
+
+type ack struct {
+	p   *press
+	pos store.Position
+	n   uint64
+}
+
+func (a ack) Committed(_ store.Ticket, err error) {
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	if err != nil {
+		a.p.err = err
+		return
+	}
+	a.p.acked[a.pos] = a.n
+}
+
+// submit tries one entry and says whether it was accepted.
+func (p *press) submit(n uint64) bool {
+	pos, t, err := p.s.Submit(&store.Batch{Log: p.log, Entries: [][]byte{p.entry(n)}})
+	if err == nil {
+		p.s.Notify(t, ack{p, pos, n})
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if errors.Is(err, store.ErrFull) {
+		p.full++
+	} else {
+		p.err = err
+	}
+	return false
+}
+
+// run submits from four goroutines, n entries each, or fewer when it is full.
+func (p *press) run(n int, salt uint64) {
+	var wg sync.WaitGroup
+	for w := range uint64(4) {
+		wg.Go(func() {
+			for i, refused := 0, 0; i < n && refused < 100; i++ {
+				if !p.submit(salt<<32 | w<<24 | uint64(i)) {
+					refused++
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// check looks for every acknowledged entry from position first on.
+func (p *press) check(t *testing.T, first store.Position) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		t.Fatalf("got %v, want nothing but ErrFull", p.err)
+	}
+	for pos, n := range p.acked {
+		if pos < first {
+			continue
+		}
+		if e, err := p.s.ReadAt(p.log, pos); err != nil || !bytes.Equal(e, p.entry(n)) {
+			t.Fatalf("acknowledged entry %d is not there: %d bytes, %v", pos, len(e), err)
+		}
+	}
+	if d := p.s.Damaged(); len(d) > 0 {
+		t.Fatalf("damaged: %v", d)
+	}
+}
+
+// fill takes all that is left of the disk, as another process may, and returns
+// how to give it back.
+func fill(t *testing.T, dir string) (giveBack func()) {
+	t.Helper()
+	name := filepath.Join(dir, "stranger")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size >= 1; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			size /= 4
+		}
+	}
+	return func() {
+		if err := os.Remove(name); err != nil {
+			t.Errorf("remove: %v", err)
+		}
+	}
+}
+
+// TestFull fills a disk with entries: they are refused before it is full, and
+// accepted again when some have been truncated.
+func TestFull(t *testing.T) {
+	o := Options{Dir: filepath.Join(smallDisk(t, 32<<20), "data")}
+	s := mustOpen(t, o)
+	defer func() { s.Close() }()
+	p := newPress(s)
+	p.run(5_000, 1)
+	if st := s.Stats(); p.full == 0 || !st.Full || st.FreeBytes == 0 {
+		t.Fatalf("refused %d times; Stats = %+v: want it full, and space left", p.full, st)
+	}
+	p.check(t, 1)
+	if _, err := s.Get([]byte("none")); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Get when full: %v", err)
+	}
+
+	_, last := s.Bounds(p.log)
+	half := last / 2
+	if err := s.Truncate(p.log, 1, half); err != nil {
+		t.Fatalf("Truncate when full: %v", err)
+	}
+	storetest.Eventually(t, "truncating made room", func() bool { return p.submit(2 << 32) })
+	p.run(200, 3)
+	if err := s.Sync(t.Context()); err != nil {
+		t.Fatalf("Sync: %v", err)
+	}
+	p.check(t, half)
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	s = mustOpen(t, o)
+	p.s = s
+	p.check(t, half)
+}
+
+// TestFullStranger lets another process take the disk to the last byte, below
+// everything the store keeps free, under traffic. It waits and goes on by itself.
+func TestFullStranger(t *testing.T) {
+	dir := smallDisk(t, 32<<20)
+	o := Options{Dir: filepath.Join(dir, "data")}
+	s := mustOpen(t, o)
+	defer func() { s.Close() }()
+	p := newPress(s)
+	p.run(250, 1)
+	for round := range uint64(3) {
+		var giveBack func()
+		var wg sync.WaitGroup
+		wg.Go(func() { p.run(500, 10+round) })
+		time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
+		giveBack = fill(t, dir)
+		wg.Wait()
+		storetest.Eventually(t, "refused on a full disk", func() bool { return !p.submit((20 + round) << 32) })
+		p.check(t, 1) // what waits is not lost, only late
+		giveBack()
+		storetest.Eventually(t, "space is back", func() bool { return p.submit((30 + round) << 32) })
+		if err := s.Sync(t.Context()); err != nil {
+			t.Fatalf("Sync: %v", err)
+		}
+		p.check(t, 1)
+		_, last := s.Bounds(p.log)
+		if err := s.Truncate(p.log, 1, last-100); err != nil {
+			t.Fatalf("Truncate: %v", err)
+		}
+		for pos := range p.acked {
+			if pos < last-100 {
+				delete(p.acked, pos)
+			}
+		}
+	}
+	if p.full == 0 {
+		t.Errorf("never refused on a full disk")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	s = mustOpen(t, o)
+	p.s = s
+	p.check(t, 1)
+}
+
+// TestFullReopen closes a store on a full disk and opens it there.
+func TestFullReopen(t *testing.T) {
+	dir := smallDisk(t, 32<<20)
+	o := Options{Dir: filepath.Join(dir, "data")}
+	s := mustOpen(t, o)
+	p := newPress(s)
+	p.run(400, 1)
+	if err := s.Sync(t.Context()); err != nil {
+		t.Fatalf("Sync: %v", err)
+	}
+	giveBack := fill(t, dir)
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close on a full disk: %v", err)
+	}
+	s, err := Open(o)
+	if err != nil { // it may need space to begin; then nothing is lost
+		t.Logf("Open on a full disk: %v", err)
+		giveBack()
+		s = mustOpen(t, o)
+	} else {
+		giveBack()
+	}
+	defer s.Close()
+	p.s = s
+	p.check(t, 1)
+	storetest.Eventually(t, "space is back", func() bool { return p.submit(2 << 32) })
+}
