@@ -116,6 +116,12 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 		old := x.conn
 		// It ends when a clean start says so [MQTT-3.1.2-4], or with its connection.
 		over := p.CleanStart || !x.durable || x.doomed || x.over || x.ended || old != nil && old.expiry == 0
+		if w, epoch := x.overdueWill(old), x.doc.Epoch; w != nil {
+			x.mu.Unlock()
+			ns.mu.Unlock()
+			ns.publishWill(x, w, epoch)
+			continue
+		}
 		if old == nil && !over {
 			ns.connectTo(x, c)
 			x.mu.Unlock()
@@ -131,6 +137,19 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 			ns.end(x, "clean_start", func() bool { return x.conn == nil })
 		}
 	}
+}
+
+// overdueWill takes the will of a session without a connection whose time has
+// passed, but which has not been published yet: after a restart wills are paced,
+// and a client that returns meanwhile does not cancel what is due. x.mu is held.
+func (x *mailbox) overdueWill(c *conn) *session.Will {
+	w := x.theWill
+	if c != nil || w == nil || w.DueAt(x.doc.Closed, session.EndsAt(x.doc.Closed, x.doc.Expiry)) > nowMillis() {
+		return nil
+	}
+	x.theWill = nil
+	x.ns.b.deadlines.remove(x.will)
+	return w
 }
 
 // connectTo gives x its connection, which part takes back. x.mu is held, or
