@@ -161,6 +161,13 @@ func (g *group) join(sub *subscription) {
 	g.members = append(members, sub)
 }
 
+// count is the number of members.
+func (g *group) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.members)
+}
+
 // abandon takes back the announcement of a member that did not come.
 func (ns *namespace) abandon(g *group) {
 	if g == nil {

@@ -270,9 +270,11 @@ func (ns *namespace) part(c *conn, taken, over bool) {
 		return
 	}
 	now := nowMillis()
+	x.changes.Lock() // nobody resumes the session before it has left to others what they may have
 	x.mu.Lock()
 	if x.conn != c {
 		x.mu.Unlock()
+		x.changes.Unlock()
 		return
 	}
 	ns.online.Add(-1)
@@ -301,6 +303,10 @@ func (ns *namespace) part(c *conn, taken, over bool) {
 		x.theWill = nil
 	}
 	x.mu.Unlock()
+	if !taken && !over {
+		ns.leaveToOthers(x)
+	}
+	x.changes.Unlock()
 
 	for _, p := range woken {
 		ns.b.flushers.add(p)

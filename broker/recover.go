@@ -219,6 +219,11 @@ func (ns *namespace) resume() {
 		g.announce()
 		ns.abandon(g) // ends it when it has no member
 	}
+	for _, x := range all {
+		x.changes.Lock()
+		ns.leaveToOthers(x)
+		x.changes.Unlock()
+	}
 }
 
 // wake arms what is due for a session after a restart, the n-th will among it,

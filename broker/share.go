@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"gridmq/mqtt"
 	"gridmq/session"
@@ -198,7 +199,7 @@ func (g *group) assign(seq, pos uint64, m *mqtt.Message, sub *subscription, now 
 		return later
 	}
 	if a.over {
-		back := []shared{{g: g, pos: uint64(a.pos), flags: to.Flags, size: int32(len(m.Topic) + len(m.Payload) + len(m.Props))}}
+		back := []shared{{x: sub.x, g: g, pos: uint64(a.pos), flags: to.Flags, size: int32(len(m.Topic) + len(m.Payload) + len(m.Props))}}
 		g.ns.queues.Ended(sub.x.id, g.ns.giveBack(sub.x, back))
 	} else if to.Flags&targetQoS == 2 {
 		g.ns.b.store.Notify(ticket, sub.x)
@@ -242,40 +243,67 @@ func (sub *subscription) memberDelivery() *session.Delivery {
 }
 
 // A shared message is one that a durable session had from a group and leaves to
-// the other members when it ends.
+// the other members.
 type shared struct {
+	x        *mailbox
 	g        *group
 	seq, pos uint64
 	flags    uint8
 	size     int32
 }
 
-// takeShared takes out of the session what goes back to its groups: messages of
-// QoS 2 that have started must not [MQTT-4.8.2-5]. x.mu is held.
-func (x *mailbox) takeShared() (list []shared) {
+// sharedItems lists what may go back to the groups: messages of QoS 2 that have
+// started must not [MQTT-4.8.2-5]. x.mu is held.
+func (x *mailbox) sharedItems() (list []shared) {
 	if x.spread == 0 || !x.durable {
 		return nil
 	}
-	x.s.Take(func(seq uint64, it *session.Item) bool {
+	x.s.Each(func(seq uint64, it *session.Item) {
 		if it.Pos == 0 || it.Delivery == nil || len(it.Delivery.Slots) != 1 || it.QoS == 2 && it.Started() {
-			return false
+			return
 		}
 		sub := x.slots[it.Delivery.Slots[0]]
 		if sub == nil || sub.g == nil || !sub.g.durable.Load() {
-			return false
+			return
 		}
-		e := shared{g: sub.g, seq: seq, pos: it.Pos, flags: it.QoS, size: it.Size}
+		e := shared{x: x, g: sub.g, seq: seq, pos: it.Pos, flags: it.QoS, size: it.Size}
 		if it.Retain {
 			e.flags |= targetRetain
 		}
 		list = append(list, e)
-		return true
 	})
 	return list
 }
 
-// giveBack moves messages of a session that has ended to its groups. It returns
-// the places of those that it could not move. It must be called without locks.
+// takeShared is sharedItems for a session that ends: they are out of it at once.
+func (x *mailbox) takeShared() []shared {
+	list := x.sharedItems()
+	for i := range list {
+		x.s.Pass(list[i].seq)
+	}
+	return list
+}
+
+// leaveToOthers moves what a session without a connection has from groups back
+// to those that have other members; what cannot be moved stays. x.changes is
+// held, so that nobody resumes or ends the session meanwhile; no other lock is.
+func (ns *namespace) leaveToOthers(x *mailbox) {
+	x.mu.Lock()
+	list := x.sharedItems()
+	x.mu.Unlock()
+	others := map[*group]bool{}
+	for _, e := range list {
+		if _, known := others[e.g]; !known {
+			others[e.g] = e.g.count() > 1
+		}
+	}
+	list = slices.DeleteFunc(list, func(e shared) bool { return !others[e.g] })
+	ns.giveBack(x, list)
+}
+
+// giveBack moves messages of a session to its groups. It returns the places of
+// those that it could not move. It must be called without locks, but for
+// x.changes.
 func (ns *namespace) giveBack(x *mailbox, list []shared) (left []store.Position) {
 	for i := range list {
 		e := &list[i]
@@ -293,6 +321,9 @@ func (ns *namespace) giveBack(x *mailbox, list []shared) (left []store.Position)
 // Enqueue implements queue.Enqueuer: the way back.
 func (e *shared) Enqueue(pos store.Position, t store.Ticket) {
 	e.g.ns.noteTicket(t)
+	e.x.mu.Lock()
+	e.x.s.Pass(e.seq)
+	e.x.mu.Unlock()
 	e.g.mu.Lock()
 	e.g.add(session.Item{Pos: uint64(pos), QoS: e.flags & targetQoS, Retain: e.flags&targetRetain != 0, Size: e.size})
 	e.g.mu.Unlock()

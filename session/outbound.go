@@ -120,19 +120,15 @@ func (s *Session) MakeRoom() bool {
 	return true
 }
 
-// Take takes the messages for which want says yes out of the queue of a session
-// that ends. The keeper is not told: somebody else has them now.
-func (s *Session) Take(want func(seq uint64, it *Item) bool) {
-	var list []uint64
-	s.queue.Each(func(seq uint64, it *Item) {
-		if want(seq, it) {
-			list = append(list, seq)
-		}
-	})
-	for _, seq := range list {
-		s.queue.Finish(seq)
-	}
+// Each calls visit for the messages that are not finished, the oldest first.
+func (s *Session) Each(visit func(seq uint64, it *Item)) { s.queue.Each(visit) }
+
+// Pass takes a message out of the queue of a session without a connection, and
+// returns whether it was there. The keeper is not told: somebody else has it now.
+func (s *Session) Pass(seq uint64) bool {
+	ok := s.queue.Finish(seq)
 	s.next = max(s.next, s.queue.base)
+	return ok
 }
 
 // Withdraw gives up the message at a place in the store.
