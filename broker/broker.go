@@ -123,6 +123,12 @@ func New(o Options) (*Broker, error) {
 		}
 		b.namespaces[c.Name] = ns
 	}
+	for _, ns := range b.namespaces {
+		if err := ns.resume(); err != nil {
+			stop()
+			return nil, fmt.Errorf("recover namespace %q: %w", ns.name, err)
+		}
+	}
 	for range runtime.GOMAXPROCS(0) {
 		b.tasks.Go(b.flushers.run)
 	}
@@ -130,7 +136,6 @@ func New(o Options) (*Broker, error) {
 	b.tasks.Go(func() { b.beat(ctx) })
 	for _, ns := range b.namespaces {
 		b.tasks.Go(func() { ns.queues.Run(ctx, ns) })
-		ns.resume()
 	}
 	return b, nil
 }

@@ -35,6 +35,7 @@ const (
 	causeRefused   cause = "refused"
 	causeOverflow  cause = "queue_overflow"
 	causeEnded     cause = "administrative"
+	causeStore     cause = "store_error"
 )
 
 // A conn is one network connection. Its fields belong to its reader, except

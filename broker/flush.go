@@ -181,6 +181,11 @@ func (x *mailbox) load(c *conn) bool {
 	x.mu.Lock()
 	x.late = late
 	for _, e := range list[:n] {
+		if e.err != nil && !lost(e.err) { // it may be read another time
+			x.ns.b.log.Error("message not read from the store", "namespace", x.ns.name, "client", x.clientID, "position", e.pos, "err", e.err)
+			c.end(mqtt.UnspecifiedError, causeStore)
+			return false
+		}
 		if e.err != nil {
 			x.ns.b.log.Warn("message lost from the store", "namespace", x.ns.name, "client", x.clientID, "position", e.pos, "err", e.err)
 			x.s.Lose(e.seq, e.pos)

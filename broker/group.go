@@ -22,6 +22,7 @@ type group struct {
 	delivery *session.Delivery
 	durable  atomic.Bool
 	id       queue.ID // set before durable
+	retrying atomic.Bool
 
 	mu      sync.Mutex
 	q       session.Queue

@@ -74,7 +74,7 @@ func TestSharedReturns(t *testing.T) {
 						if other == "volatile" {
 							dev.subscribe(share)
 						}
-						if qos == 2 && name != "durable, crash, then clean start" {
+						if qos == 2 {
 							dev.quiet(time.Minute) // [MQTT-4.8.2-5]
 						} else if other == "durable" {
 							dev.receives("1")

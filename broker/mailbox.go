@@ -30,6 +30,7 @@ type mailbox struct {
 	s       *session.Session
 	conn    *conn // nil while offline
 	ended   bool
+	ending  bool // about to be; changes is held for as long
 	touched bool // a reader has it on its list and will flush it
 	doc     sessionDoc
 	subs    map[string]*subscription
@@ -38,6 +39,7 @@ type mailbox struct {
 	theWill *session.Will         // of the connection, or while that is lost and the will not yet due
 	stored  bool                  // it has a document
 	replays []*replay             // retained messages on their way
+	retry   bool                  // the store had no room for them; a deadline is set
 	waiting map[*mailbox]struct{} // publishers whose acknowledgement waits for the gate
 	since   int64                 // when the mark was passed
 	freed   []freed               // shared messages to settle once mu is free

@@ -96,6 +96,11 @@ func (ns *namespace) Dropped(id queue.ID, pos store.Position, why error) {
 // errNotYet says that a message is not durable yet and so cannot be read.
 var errNotYet = errors.New("not durable yet")
 
+// lost says whether a message that could not be read never will be.
+func lost(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDamaged)
+}
+
 // loadMessage reads a message of the log.
 func (ns *namespace) loadMessage(pos store.Position) (*mqtt.Message, error) {
 	behind := ns.lastTicket() > ns.b.store.Durable() // asked first: it may catch up while we look
@@ -108,7 +113,7 @@ func (ns *namespace) loadMessage(pos store.Position) (*mqtt.Message, error) {
 	}
 	m, err := mqtt.ReadMessage(b)
 	if err != nil {
-		return nil, fmt.Errorf("record at %d: %w", pos, err)
+		return nil, fmt.Errorf("%w: record at %d: %w", store.ErrDamaged, pos, err)
 	}
 	return &m, nil
 }

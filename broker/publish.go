@@ -105,6 +105,9 @@ func (c *conn) publish(flags byte, body []byte) error {
 		p.msg.Claim = queue.Claim{Queue: x.id, PacketID: in.PacketID}
 	}
 	t, err := p.run(r)
+	if err := storeGone("publish", err); err != nil {
+		return err
+	}
 	if err != nil {
 		e := storeRefusal("publish", err).(*mqtt.Error)
 		return c.refusePublish(e.Code, reasonText(e))
@@ -439,16 +442,16 @@ func (p *publication) toFlush(x *mailbox) {
 }
 
 // publishDetached publishes a message that no connection waits for: a will.
-func (ns *namespace) publishDetached(m *mqtt.Message, ops []store.Op) error {
+func (ns *namespace) publishDetached(m *mqtt.Message, ops []store.Op) (store.Ticket, error) {
 	var p publication
 	p.start(ns, m, m.Published)
 	p.msg.Ops = append(p.msg.Ops, ops...)
-	_, err := p.run(ns.route([]byte(m.Topic)))
+	t, err := p.run(ns.route([]byte(m.Topic)))
 	for _, x := range p.woken {
 		ns.b.flushers.add(x)
 	}
 	for _, g := range p.spread {
 		g.dispatch()
 	}
-	return err
+	return t, err
 }

@@ -195,10 +195,14 @@ func (ns *namespace) loadRetainedDoc(key, value []byte) error {
 
 // resume starts what goes on after a restart: every client counts as gone
 // since the last heartbeat; wills and expiries follow, paced.
-func (ns *namespace) resume() {
+func (ns *namespace) resume() error {
 	now := nowMillis()
 	alive := int64(0)
-	if d, err := ns.b.store.Get(ns.keys.beat()); err == nil && len(d.Value) == 8 {
+	d, err := ns.b.store.Get(ns.keys.beat())
+	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrDamaged) {
+		return fmt.Errorf("read the last heartbeat: %w", err)
+	}
+	if err == nil && len(d.Value) == 8 {
 		alive = int64(binary.BigEndian.Uint64(d.Value))
 	}
 	ns.clearLeft()
@@ -224,6 +228,7 @@ func (ns *namespace) resume() {
 		ns.leaveToOthers(x)
 		x.changes.Unlock()
 	}
+	return nil
 }
 
 // wake arms what is due for a session after a restart, the n-th will among it,
@@ -231,6 +236,7 @@ func (ns *namespace) resume() {
 func (ns *namespace) wake(x *mailbox, now, alive int64, n int) (will bool) {
 	x.mu.Lock()
 	if x.doc.Online { // Closed is when it came
+		x.s.MayHaveSent()
 		x.doc.Online, x.doc.Closed = false, min(now, max(alive, x.doc.Closed))
 	}
 	w, err := x.doc.will()

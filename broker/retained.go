@@ -212,7 +212,7 @@ func (c *conn) replay(sub *subscription) {
 // window is full: its acknowledgements will come back here.
 func (x *mailbox) pull(now int64) bool {
 	room := min(replayChunk, x.s.Credit())
-	if room <= 0 || x.s.Unsent() > 0 {
+	if room <= 0 || x.s.Unsent() > 0 || x.retry {
 		return false
 	}
 	r := x.replays[0]
@@ -223,13 +223,23 @@ func (x *mailbox) pull(now int64) bool {
 		found = append(found, e)
 	})
 	messages := make([]*mqtt.Message, 0, len(found))
-	for _, e := range found {
-		if m := x.ns.loadRetained(e); m != nil && (m.Expires == 0 || now < m.Expires) {
-			messages = append(messages, m)
+	full := false
+	for i, e := range found {
+		m := x.ns.loadRetained(e)
+		if m == nil || m.Expires != 0 && now >= m.Expires {
+			continue
 		}
-	}
-	if x.durable {
-		messages = x.replayStored(sub, messages, now)
+		if x.durable && min(m.QoS, sub.qos) > 0 {
+			if full = x.replayStored(sub, m, now) != nil; full {
+				last, more = after, true
+				if i > 0 {
+					last = found[i-1].topic
+				}
+				break
+			}
+			continue
+		}
+		messages = append(messages, m)
 	}
 	x.mu.Lock()
 	if x.conn != c {
@@ -248,26 +258,27 @@ func (x *mailbox) pull(now int64) bool {
 			x.replays = x.replays[1:]
 		}
 	}
-	return true
+	if full && !x.retry { // the rest comes when there is room
+		x.retry = true
+		x.ns.b.deadlines.add(now+storeRetry, func(int64) int64 {
+			x.mu.Lock()
+			x.retry = false
+			x.mu.Unlock()
+			x.ns.b.flushers.add(x)
+			return 0
+		})
+	}
+	return !full
 }
 
-// replayStored sends those of QoS 1 and 2 to a durable session through the
-// log, like any other message, and returns the rest.
-func (x *mailbox) replayStored(sub *subscription, messages []*mqtt.Message, now int64) []*mqtt.Message {
-	rest := messages[:0]
+// replayStored sends a message of QoS 1 or 2 to a durable session through the
+// log, like any other.
+func (x *mailbox) replayStored(sub *subscription, m *mqtt.Message, now int64) error {
 	var p publication
-	for _, m := range messages {
-		if min(m.QoS, sub.qos) == 0 {
-			rest = append(rest, m)
-			continue
-		}
-		p.start(x.ns, m, now)
-		p.keepFor(x, nil, sub.delivery)
-		p.stored[0].retained = true
-		p.msg.Targets[0].Flags |= targetRetain
-		if _, err := p.commit(); err != nil {
-			x.ns.b.log.Warn("retained message not queued", "namespace", x.ns.name, "client", x.clientID, "err", err)
-		}
-	}
-	return rest
+	p.start(x.ns, m, now)
+	p.keepFor(x, nil, sub.delivery)
+	p.stored[0].retained = true
+	p.msg.Targets[0].Flags |= targetRetain
+	_, err := p.commit()
+	return err
 }

@@ -130,6 +130,10 @@ func (g *group) give(seq uint64, it session.Item, sub *subscription) outcome {
 			g.ns.b.store.Notify(g.ns.lastTicket(), groupWaiter{g})
 			return later
 		}
+		if err != nil && !lost(err) { // it may be read another time
+			g.ns.b.log.Error("message not read from the store", "namespace", g.ns.name, "group", g.key, "position", it.Pos, "err", err)
+			return g.again()
+		}
 		if err != nil {
 			g.drop(seq, it.Pos, err)
 			return given
@@ -166,6 +170,18 @@ func (g *group) give(seq uint64, it session.Item, sub *subscription) outcome {
 	return given
 }
 
+// again dispatches the group in a while: the store could not do something now.
+func (g *group) again() outcome {
+	if g.retrying.CompareAndSwap(false, true) {
+		g.ns.b.deadlines.add(nowMillis()+storeRetry, func(int64) int64 {
+			g.retrying.Store(false)
+			g.ns.b.flushers.later(g)
+			return 0
+		})
+	}
+	return later
+}
+
 // drop gives up a message that cannot be read.
 func (g *group) drop(seq, pos uint64, why error) {
 	g.ns.b.log.Warn("message lost from the store", "namespace", g.ns.name, "group", g.key, "position", pos, "err", why)
@@ -182,7 +198,7 @@ func (g *group) assign(seq, pos uint64, m *mqtt.Message, sub *subscription, now 
 		p.start(g.ns, m, now)
 		p.keepFor(sub.x, nil, sub.delivery)
 		if _, err := p.commit(); err != nil {
-			return later
+			return g.again()
 		}
 		g.mu.Lock()
 		g.finish(seq)
@@ -196,7 +212,7 @@ func (g *group) assign(seq, pos uint64, m *mqtt.Message, sub *subscription, now 
 	a := &assignment{g: g, seq: seq, m: m, sub: sub, now: now}
 	ticket, err := g.ns.queues.Assign(g.id, seq, store.Position(pos), to, a)
 	if err != nil {
-		return later
+		return g.again()
 	}
 	if a.over {
 		back := []shared{{x: sub.x, g: g, pos: uint64(a.pos), flags: to.Flags, size: int32(len(m.Topic) + len(m.Payload) + len(m.Props))}}
@@ -229,7 +245,7 @@ func (a *assignment) Enqueue(pos store.Position, t store.Ticket) {
 	x := a.sub.x
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if a.over = x.ended || x.over; !a.over {
+	if a.over = x.ended || x.ending || x.over; !a.over {
 		x.deliver(a.m, a.sub.memberDelivery(), session.Place{Pos: uint64(pos), Ticket: uint64(t)}, a.now)
 	}
 }
@@ -272,15 +288,6 @@ func (x *mailbox) sharedItems() (list []shared) {
 		}
 		list = append(list, e)
 	})
-	return list
-}
-
-// takeShared is sharedItems for a session that ends: they are out of it at once.
-func (x *mailbox) takeShared() []shared {
-	list := x.sharedItems()
-	for i := range list {
-		x.s.Pass(list[i].seq)
-	}
 	return list
 }
 

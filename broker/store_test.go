@@ -229,10 +229,15 @@ func TestStoreFull(t *testing.T) {
 		virtual(t, func(t *testing.T, h *house) {
 			sub, pub := setup(h)
 			full(h)
-			if code := sub.unsubscribe("a"); code != mqtt.Success {
-				t.Errorf("refused with %v", code)
+			if code := sub.unsubscribe("a"); code != mqtt.ImplementationSpecificError {
+				t.Errorf("answered with %v, want a refusal: it could not be made to last", code)
 			}
 			h.st.Heal()
+			pub.publish(text{topic: "a", payload: "still subscribed", qos: 1})
+			sub.receives("still subscribed")
+			if code := sub.unsubscribe("a"); code != mqtt.Success {
+				t.Errorf("with room: %v", code)
+			}
 			pub.publish(text{topic: "a", payload: "1", qos: 1})
 			sub.quiet(time.Second)
 		})
@@ -244,7 +249,7 @@ func TestStoreFull(t *testing.T) {
 			full(h)
 			d.lose()
 			h.st.Heal()
-			sub.quiet(time.Second) // it is lost, and nothing else
+			sub.receives("gone") // it was promised with CONNACK, so it waits for room
 		})
 	})
 }

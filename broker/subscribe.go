@@ -40,7 +40,7 @@ func (c *conn) subscribe(body []byte) error {
 	var ticket store.Ticket
 	if len(todo.batch.Ops) > 0 {
 		if _, ticket, err = c.b.store.Submit(&todo.batch); err != nil {
-			return c.undoSubscribe(p, ack, &todo, nil)
+			return c.undoSubscribe(p, ack, &todo, storeGone("subscribe", err))
 		}
 		c.notify(ticket)
 	}
@@ -189,33 +189,49 @@ func (c *conn) unsubscribe(body []byte) error {
 	if err := c.own(func(*mailbox) {}); err != nil {
 		return err
 	}
-	ack := mqtt.Unsuback{PacketID: p.PacketID, Codes: make([]mqtt.Code, len(p.Filters))}
-	var batch store.Batch
-	for i, f := range p.Filters {
-		_, filter, _, err := topic.ParseShare(f)
-		if err != nil || topic.ValidFilter(filter) != nil {
-			ack.Codes[i] = mqtt.TopicFilterInvalid
-			continue
-		}
-		sub := c.ns.unsubscribe(c.x, f)
-		if sub == nil {
-			ack.Codes[i] = mqtt.NoSubscriptionExisted // [MQTT-3.11.3-2] of 5.0: one code each
-			continue
-		}
-		c.ns.b.metrics.unsubscribed()
-		if c.x.durable {
-			batch.Delete(c.ns.keys.subscription(c.x.id, sub.slot))
-		}
+	ticket, err := c.storeUnsubscribe(p.Filters)
+	if err := storeGone("unsubscribe", err); err != nil {
+		return err
 	}
-	var ticket store.Ticket
-	if len(batch.Ops) > 0 {
-		if _, ticket, err = c.b.store.Submit(&batch); err != nil {
-			c.log.Warn("unsubscribe not stored", "err", err) // removals are wanted on a full disk too
-		} else {
-			c.notify(ticket)
+	if err != nil && !c.v5 { // UNSUBACK cannot say no
+		return storeRefusal("unsubscribe", err)
+	}
+	ack := mqtt.Unsuback{PacketID: p.PacketID, Codes: make([]mqtt.Code, len(p.Filters))}
+	for i, f := range p.Filters {
+		_, filter, _, invalid := topic.ParseShare(f)
+		switch {
+		case invalid != nil || topic.ValidFilter(filter) != nil:
+			ack.Codes[i] = mqtt.TopicFilterInvalid
+		case err != nil:
+			ack.Codes[i] = mqtt.ImplementationSpecificError
+		case c.ns.unsubscribe(c.x, f) == nil: // [MQTT-3.11.3-2] of 5.0: one code each
+			ack.Codes[i] = mqtt.NoSubscriptionExisted
+		default:
+			c.ns.b.metrics.unsubscribed()
 		}
 	}
 	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), uint64(ticket)) })
+}
+
+// storeUnsubscribe takes subscriptions out of the store, before they are
+// forgotten: what UNSUBACK has ended must stay ended. x.changes is held.
+func (c *conn) storeUnsubscribe(filters []string) (ticket store.Ticket, err error) {
+	var batch store.Batch
+	x := c.x
+	x.mu.Lock()
+	for _, f := range filters {
+		if sub := x.subs[f]; sub != nil && x.durable {
+			batch.Delete(c.ns.keys.subscription(x.id, sub.slot))
+		}
+	}
+	x.mu.Unlock()
+	if len(batch.Ops) == 0 {
+		return 0, nil
+	}
+	if _, ticket, err = c.b.store.Submit(&batch); err == nil {
+		c.notify(ticket)
+	}
+	return ticket, err
 }
 
 // unsubscribe removes a subscription and returns it; nil if there was none.

@@ -22,6 +22,7 @@ type Item struct {
 	QoS      byte
 	Retain   bool
 	state    state
+	maybe    bool // it may have been sent before a crash, which no snapshot has seen
 }
 
 type state uint8
@@ -36,8 +37,11 @@ const (
 // Queued says whether the item has not been sent on any connection.
 func (it *Item) Queued() bool { return it.state == queued }
 
-// Started says whether the item has been sent and is not finished.
-func (it *Item) Started() bool { return it.state == sent || it.state == received }
+// Started says whether the item has been sent, as far as is known, and is not
+// finished.
+func (it *Item) Started() bool {
+	return it.state == sent || it.state == received || it.maybe && it.state == queued
+}
 
 // Gone says whether the item is finished.
 func (it *Item) Gone() bool { return it.state == gone }

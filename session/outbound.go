@@ -131,6 +131,17 @@ func (s *Session) Pass(seq uint64) bool {
 	return ok
 }
 
+// MayHaveSent is told after a crash that had interrupted a connection: what is
+// queued may have been sent since the last snapshot. When it is sent again it
+// carries DUP, which says no more than that (section 3.3.1.1 of MQTT 5).
+func (s *Session) MayHaveSent() {
+	s.queue.Each(func(seq uint64, it *Item) {
+		if it.state == queued && seq-s.queue.base < window {
+			it.maybe = true
+		}
+	})
+}
+
 // Withdraw gives up the message at a place in the store.
 func (s *Session) Withdraw(pos uint64) bool {
 	seq, ok := s.queue.find(pos)
@@ -266,7 +277,7 @@ func (s *Session) finish(seq uint64, it *Item, why Reason) {
 // writePublish appends the PUBLISH. ok is false when it was not written.
 func (s *Session) writePublish(it *Item, id uint16, now int64) (why Reason, ok bool) {
 	m := it.Msg
-	o := mqtt.Out{Version: s.opt.Version, QoS: it.QoS, Retain: it.Retain, PacketID: id, Dup: it.state == sent}
+	o := mqtt.Out{Version: s.opt.Version, QoS: it.QoS, Retain: it.Retain, PacketID: id, Dup: it.state == sent || it.maybe}
 	if m.Expires != 0 {
 		if now >= m.Expires && it.state == queued { // [MQTT-3.3.2-5]
 			if id == 0 {

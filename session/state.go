@@ -77,11 +77,11 @@ func appendItem(b []byte, it *Item, skipped, last uint64) []byte {
 	if it.Retain {
 		flags |= flagRetain
 	}
-	switch it.state {
-	case sent:
-		flags |= flagSent
-	case received:
+	switch {
+	case it.state == received:
 		flags |= flagReceived
+	case it.Started():
+		flags |= flagSent
 	}
 	if skipped > 0 {
 		flags |= flagSkip

@@ -1,0 +1,127 @@
+package broker
+
+import (
+	"gridmq/mqtt"
+	"gridmq/session"
+	"gridmq/store"
+)
+
+// end ends a session: it, its subscriptions and its queue are gone. still, when
+// not nil, is asked under x.mu whether that is wanted at all. It must not be
+// called with locks held; when it returns, somebody has ended the session or
+// still has said no. What the store refuses to remove is removed later.
+func (ns *namespace) end(x *mailbox, why string, still func() bool) {
+	_, _ = ns.endSession(x, why, still, false)
+}
+
+// tryEnd is end, but the session goes on when the store refuses to remove it.
+// It has ended for good once the ticket is durable.
+func (ns *namespace) tryEnd(x *mailbox, why string, still func() bool) (store.Ticket, error) {
+	return ns.endSession(x, why, still, true)
+}
+
+func (ns *namespace) endSession(x *mailbox, why string, still func() bool, strict bool) (store.Ticket, error) {
+	x.changes.Lock()
+	defer x.changes.Unlock()
+	x.mu.Lock()
+	if x.ended || still != nil && !still() {
+		x.mu.Unlock()
+		return 0, nil
+	}
+	x.ending = true
+	will := x.theWill // due at the latest when the session ends [MQTT-3.1.3-9]
+	if x.conn != nil && x.conn.goodbye {
+		will = nil
+	}
+	back := x.sharedItems()
+	x.mu.Unlock()
+	ns.giveBack(x, back)
+	t, err := ns.removeSession(x, will, strict)
+	if err != nil {
+		x.mu.Lock()
+		x.ending = false
+		x.mu.Unlock()
+		return 0, err
+	}
+	ns.clear(x)
+	ns.b.metrics.sessionEnded(why)
+	return t, nil
+}
+
+// removeSession takes a session out of the store, with what is left of its
+// groups' messages still in it, and publishes its will. x.changes is held.
+func (ns *namespace) removeSession(x *mailbox, will *session.Will, strict bool) (store.Ticket, error) {
+	var b store.Batch
+	if x.stored {
+		b.Delete(ns.keys.session(x.id))
+		b.DeletePrefix(ns.keys.subscriptionsOf(x.id))
+	}
+	remove := func() (store.Ticket, error) {
+		if will != nil {
+			return ns.sendWill(x, will, &b)
+		}
+		return ns.submit(&b)
+	}
+	t, err := remove()
+	if !strict {
+		ns.insist(err, "ended session not removed from the store", x, remove)
+		err = nil
+	}
+	return t, err
+}
+
+// clear empties a session that is not in the store any more. x.changes is held.
+func (ns *namespace) clear(x *mailbox) {
+	x.mu.Lock()
+	x.ended, x.ending = true, false
+	c := x.conn
+	x.conn, x.theWill = nil, nil
+	var positions []store.Position
+	x.s.Positions(func(pos uint64) { positions = append(positions, store.Position(pos)) })
+	x.s.End()
+	subs := x.subs
+	x.subs, x.slots = nil, nil
+	settled := x.takeFreed()
+	woken := x.relax()
+	ns.b.deadlines.remove(x.expiry)
+	ns.b.deadlines.remove(x.will)
+	x.mu.Unlock()
+
+	if c != nil {
+		ns.online.Add(-1)
+		c.end(mqtt.AdministrativeAction, causeEnded)
+	}
+	for _, sub := range subs {
+		ns.unindex(sub)
+	}
+	ns.settleShared(settled)
+	for _, p := range woken {
+		ns.b.flushers.add(p)
+	}
+	if x.durable {
+		ns.queues.Ended(x.id, positions)
+	}
+	ns.forget(x)
+}
+
+// forget takes a session off the maps.
+func (ns *namespace) forget(x *mailbox) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	delete(ns.sessions, x.clientID)
+	if ns.perName[x.owner]--; ns.perName[x.owner] <= 0 {
+		delete(ns.perName, x.owner)
+	}
+	delete(ns.byID, x.id)
+}
+
+// terminate ends a session whose queue is full, and its connection with it.
+func (ns *namespace) terminate(x *mailbox) {
+	x.mu.Lock()
+	c := x.conn
+	x.mu.Unlock()
+	if c != nil {
+		c.end(mqtt.QuotaExceeded, causeOverflow)
+	}
+	ns.end(x, "overflow", nil)
+}
