@@ -32,8 +32,7 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 		if x.ending { // nobody resumes what may be gone in a moment
 			x.mu.Unlock()
 			ns.mu.Unlock()
-			x.changes.Lock()
-			x.changes.Unlock()
+			x.awaitChanges()
 			continue
 		}
 		old := x.conn

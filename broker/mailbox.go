@@ -64,6 +64,12 @@ func (ns *namespace) newMailbox(id queue.ID, clientID, owner string, durable boo
 	return x
 }
 
+// awaitChanges returns when nobody is at changing x any more.
+func (x *mailbox) awaitChanges() {
+	x.changes.Lock()
+	defer x.changes.Unlock()
+}
+
 // Done implements session.Keeper. x.mu is held.
 func (x *mailbox) Done(seq uint64, it *session.Item, why session.Reason) {
 	if it.Pos != 0 && why != session.Ended { // Queues.Ended is told of those together

@@ -17,7 +17,7 @@ func (ns *namespace) part(c *conn, taken, over bool) {
 		return
 	}
 	now := nowMillis()
-	x.changes.Lock() // nobody resumes the session before it has left to others what they may have
+	x.changes.Lock() // nobody resumes the session before its will, and what others may have, is where it belongs
 	x.mu.Lock()
 	if x.conn != c {
 		x.mu.Unlock()
@@ -53,6 +53,11 @@ func (ns *namespace) part(c *conn, taken, over bool) {
 	if !taken && !over {
 		ns.leaveToOthers(x)
 	}
+	if publish {
+		_ = ns.publishWillNow(x, will, epoch) // goes on trying
+	} else if !over {
+		ns.save(x)
+	}
 	x.changes.Unlock()
 
 	for _, p := range woken {
@@ -60,11 +65,6 @@ func (ns *namespace) part(c *conn, taken, over bool) {
 	}
 	x.forgetAt(gates)
 	ns.dispatchShared(x) // for the other members
-	if publish {
-		_ = ns.publishWill(x, will, epoch) // goes on trying
-	} else if !over {
-		ns.save(x)
-	}
 	switch {
 	case !over:
 		ns.sleep(x, epoch, due, ends)
@@ -108,10 +108,8 @@ func (ns *namespace) sleep(x *mailbox, epoch uint64, due, ends int64) {
 	}
 }
 
-// save writes the session document; nobody waits for it.
+// save writes the session document; nobody waits for it. x.changes is held.
 func (ns *namespace) save(x *mailbox) {
-	x.changes.Lock()
-	defer x.changes.Unlock()
 	x.mu.Lock()
 	var b store.Batch
 	if x.stored && !x.ended {

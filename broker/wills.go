@@ -43,6 +43,11 @@ func (ns *namespace) armWill(x *mailbox, epoch uint64, at int64) {
 func (ns *namespace) publishWill(x *mailbox, w *session.Will, epoch uint64) error {
 	x.changes.Lock()
 	defer x.changes.Unlock()
+	return ns.publishWillNow(x, w, epoch)
+}
+
+// publishWillNow is publishWill for those who hold x.changes.
+func (ns *namespace) publishWillNow(x *mailbox, w *session.Will, epoch uint64) error {
 	var b store.Batch
 	x.mu.Lock()
 	mine := x.doc.Epoch == epoch && !x.ended // else its document is not there any more
