@@ -29,6 +29,7 @@ build: ## build bin/gridmq
 
 test: tools lint ## vet, staticcheck and all tests with the race detector, as CI does
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+	cd test/behaviour && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 
 lint: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
