@@ -162,8 +162,8 @@ func (ns *namespace) submitRecord(c *conn, x *mailbox, p *mqtt.Connect, will *se
 	x.doc.Expiry, x.doc.Online, x.doc.Closed = c.expiry, true, nowMillis()
 	x.doc.setWill(will)
 	x.theWill = will
+	b := store.Batch{Frees: x.stored} // who is back may take what waits
 	x.stored = x.durable || will != nil
-	var b store.Batch
 	if x.stored {
 		b.Put(ns.keys.session(x.id), encode(&x.doc))
 	}

@@ -135,7 +135,7 @@ func New(o Options) (*Broker, error) {
 	b.tasks.Go(func() { b.deadlines.run(b.stopping) })
 	b.tasks.Go(func() { b.beat(ctx) })
 	for _, ns := range b.namespaces {
-		b.tasks.Go(func() { ns.queues.Run(ctx, ns) })
+		b.tasks.Go(func() { ns.kept = ns.queues.Run(ctx, ns) == nil })
 	}
 	return b, nil
 }
@@ -216,6 +216,11 @@ func (b *Broker) Close() error {
 	b.flushers.close()
 	b.stop()
 	b.tasks.Wait()
+	for _, ns := range b.namespaces {
+		if ns.kept {
+			ns.writeBeat(nowMillis(), true)
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := b.store.Sync(ctx); err != nil && !errors.Is(err, store.ErrClosed) {

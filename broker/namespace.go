@@ -39,6 +39,9 @@ type namespace struct {
 	byQueue  map[queue.ID]*group
 	nextID   queue.ID
 	idsUpTo  queue.ID // numbers below are reserved in the store
+	seen     queue.ID // the largest number that recovery met
+	partial  bool     // recovery could not read everything
+	kept     bool     // the last round of snapshots is complete; set when the broker's tasks have ended
 
 	left store.Batch // removes what loading found to belong to nobody; for resume
 
@@ -144,10 +147,20 @@ func (ns *namespace) insist(err error, otherwise string, x *mailbox, try func() 
 
 // beat writes that the node is alive, when somebody is connected.
 func (ns *namespace) beat(now int64) {
-	if ns.online.Load() == 0 {
-		return
+	if ns.online.Load() > 0 {
+		ns.writeBeat(now, false)
 	}
-	var b store.Batch
-	b.Put(ns.keys.beat(), binary.BigEndian.AppendUint64(nil, uint64(now)))
-	_, _, _ = ns.b.store.Submit(&b) // a full disk refuses it: the restart then counts from an older one
+}
+
+// writeBeat writes the heartbeat. last says that the node stops, and that
+// snapshots tell what has been sent. A full disk refuses it: the restart then
+// counts from an older one.
+func (ns *namespace) writeBeat(now int64, last bool) {
+	b := store.Batch{Frees: true} // written again
+	v := binary.BigEndian.AppendUint64(nil, uint64(now))
+	if last {
+		v = append(v, 1)
+	}
+	b.Put(ns.keys.beat(), v)
+	_, _ = ns.submit(&b)
 }

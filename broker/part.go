@@ -111,7 +111,7 @@ func (ns *namespace) sleep(x *mailbox, epoch uint64, due, ends int64) {
 // save writes the session document; nobody waits for it. x.changes is held.
 func (ns *namespace) save(x *mailbox) {
 	x.mu.Lock()
-	var b store.Batch
+	b := store.Batch{Frees: true} // written again
 	if x.stored && !x.ended {
 		b.Put(ns.keys.session(x.id), encode(&x.doc))
 	}

@@ -47,16 +47,20 @@ func (b *Broker) openNamespace(c NamespaceConfig, progress func(string, int, int
 	if ns.queues, err = queue.Open(b.store, ns.log, o, (*recovery)(ns)); err != nil {
 		return nil, err
 	}
+	ns.nextID = max(1, ns.idsUpTo, ns.seen+1) // numbers reserved and not used are given up
 	return ns, nil
 }
 
 func (ns *namespace) loadDocuments() error {
-	if d, err := ns.b.store.Get(ns.keys.ids()); err == nil && len(d.Value) == 8 {
+	d, err := ns.b.store.Get(ns.keys.ids())
+	switch {
+	case err == nil && len(d.Value) == 8:
 		ns.idsUpTo = queue.ID(binary.BigEndian.Uint64(d.Value))
-	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+	case err == nil || errors.Is(err, store.ErrDamaged): // what is in use is seen below
+		ns.b.log.Error("session numbers damaged, going on above those in use", "namespace", ns.name, "err", err)
+	case !errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("read session numbers: %w", err)
 	}
-	ns.nextID = max(1, ns.idsUpTo) // numbers reserved and not used are given up
 	for _, load := range []struct {
 		what   string
 		prefix []byte
@@ -70,11 +74,13 @@ func (ns *namespace) loadDocuments() error {
 		err := ns.b.store.List(load.prefix, nil, func(d store.Document) bool {
 			if err := load.one(d.Key[len(load.prefix):], d.Value); err != nil {
 				ns.b.log.Error("document not understood", "namespace", ns.name, "what", load.what, "err", err)
+				ns.partial = true
 			}
 			return true
 		})
 		if errors.Is(err, store.ErrDamaged) {
 			ns.b.log.Error("documents damaged and set aside", "namespace", ns.name, "what", load.what, "err", err)
+			ns.partial = true
 		} else if err != nil {
 			return fmt.Errorf("read %s: %w", load.what, err)
 		}
@@ -100,6 +106,7 @@ func (ns *namespace) loadSession(key, value []byte) error {
 	}
 	x := ns.newMailbox(id, doc.ClientID, doc.Owner, uint64(id)&volatileIDs == 0)
 	x.doc, x.stored = doc, true
+	ns.saw(id)
 	if !x.durable {
 		ns.volatile.Store(max(ns.volatile.Load(), uint64(id)&^volatileIDs))
 	}
@@ -131,6 +138,7 @@ func (ns *namespace) loadGroup(key, value []byte) error {
 	g.id, g.q, g.next = doc.Queue, session.NewQueue(1), 1
 	g.durable.Store(true)
 	ns.byQueue[g.id] = g
+	ns.saw(g.id)
 	return nil
 }
 
@@ -202,8 +210,13 @@ func (ns *namespace) resume() error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrDamaged) {
 		return fmt.Errorf("read the last heartbeat: %w", err)
 	}
-	if err == nil && len(d.Value) == 8 {
+	clean := false
+	if err == nil && len(d.Value) >= 8 {
 		alive = int64(binary.BigEndian.Uint64(d.Value))
+		clean = len(d.Value) > 8
+	}
+	if clean {
+		ns.writeBeat(alive, false)
 	}
 	ns.clearLeft()
 	ns.mu.Lock()
@@ -211,11 +224,23 @@ func (ns *namespace) resume() error {
 	groups := slices.Collect(maps.Values(ns.shared))
 	ns.mu.Unlock()
 	wills := 0
+	gone := store.Batch{Frees: true} // sessions that were connected are not any more
 	for _, x := range all {
+		if !clean {
+			x.s.MayHaveSent()
+		}
+		was := x.doc.Online
 		if ns.wake(x, now, alive, wills) {
 			wills++
 		}
+		if was {
+			gone.Put(ns.keys.session(x.id), encode(&x.doc))
+		}
+		if len(gone.Ops) >= wakeAtOnce {
+			ns.saveGone(&gone)
+		}
 	}
+	ns.saveGone(&gone)
 	for _, g := range groups {
 		g.mu.Lock()
 		g.q.Each(func(seq uint64, _ *session.Item) { g.takeBack(seq) }) // whoever had it is gone
@@ -231,12 +256,23 @@ func (ns *namespace) resume() error {
 	return nil
 }
 
+// wakeAtOnce is how many sessions are written at a time.
+const wakeAtOnce = 512
+
+// saveGone makes it last that sessions have no connection, so that their expiry
+// does not begin anew with each restart.
+func (ns *namespace) saveGone(b *store.Batch) {
+	if _, err := ns.submit(b); err != nil {
+		ns.b.log.Warn("sessions not saved", "namespace", ns.name, "sessions", len(b.Ops), "err", err)
+	}
+	b.Ops = b.Ops[:0]
+}
+
 // wake arms what is due for a session after a restart, the n-th will among it,
 // and says whether it had one.
 func (ns *namespace) wake(x *mailbox, now, alive int64, n int) (will bool) {
 	x.mu.Lock()
 	if x.doc.Online { // Closed is when it came
-		x.s.MayHaveSent()
 		x.doc.Online, x.doc.Closed = false, min(now, max(alive, x.doc.Closed))
 	}
 	w, err := x.doc.will()
@@ -261,15 +297,23 @@ func (ns *namespace) wake(x *mailbox, now, alive int64, n int) (will bool) {
 	return w != nil
 }
 
-// clearLeft removes the documents that loading found to belong to nobody.
+// clearLeft removes the documents that loading found to belong to nobody, unless
+// their owners may only have been unreadable.
 func (ns *namespace) clearLeft() {
 	b := ns.left
 	ns.left = store.Batch{}
-	if len(b.Ops) == 0 {
+	if len(b.Ops) == 0 || ns.partial {
 		return
 	}
 	if _, _, err := ns.b.store.Submit(&b); err != nil {
 		ns.b.log.Warn("documents of sessions that are gone not removed", "namespace", ns.name, "err", err)
+	}
+}
+
+// saw notes a session number that is or was in use.
+func (ns *namespace) saw(id queue.ID) {
+	if id&volatileIDs == 0 {
+		ns.seen = max(ns.seen, id)
 	}
 }
 
@@ -278,6 +322,7 @@ type recovery namespace
 
 // Restore implements queue.Recovery.
 func (r *recovery) Restore(id queue.ID, state []byte) (bool, error) {
+	(*namespace)(r).saw(id)
 	if x := r.byID[id]; x != nil {
 		return true, x.s.RestoreState(state, x.recoveredDelivery)
 	}
@@ -288,7 +333,10 @@ func (r *recovery) Restore(id queue.ID, state []byte) (bool, error) {
 }
 
 // Known implements queue.Recovery.
-func (r *recovery) Known(id queue.ID) bool { return r.byID[id] != nil || r.byQueue[id] != nil }
+func (r *recovery) Known(id queue.ID) bool {
+	(*namespace)(r).saw(id)
+	return r.byID[id] != nil || r.byQueue[id] != nil
+}
 
 // Message implements queue.Recovery.
 func (r *recovery) Message(id queue.ID, pos store.Position, flags uint8, slots []uint32) {

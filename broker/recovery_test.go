@@ -132,7 +132,7 @@ func TestRecoveryIsIdempotent(t *testing.T) {
 			g := h.ns().shared["g/t"]
 			return fmt.Sprintf("%x %x %d", x.s.AppendState(nil), g.q.AppendState(nil), x.slot)
 		}
-		h.restart()
+		h.crash() // from now on what is queued may have been sent
 		before := state()
 		for i := range 4 {
 			if i%2 == 0 {
@@ -146,6 +146,55 @@ func TestRecoveryIsIdempotent(t *testing.T) {
 			h.settled()
 		}
 	})
+}
+
+// TestExpiryGoesOn: a session whose client does not come back ends in time,
+// however often the broker crashes meanwhile.
+func TestExpiryGoesOn(t *testing.T) {
+	virtual(t, func(t *testing.T, h *house) {
+		h.connect("a", expiry(100)).subscribe("x")
+		for range 3 {
+			h.crash()
+			time.Sleep(40 * time.Second)
+		}
+		synctest.Wait()
+		if h.session("a") != nil {
+			t.Error("the session is there 120 s after its client was lost, want it ended after 100 s")
+		}
+		h.settled()
+	})
+}
+
+// TestNumbersLost: without the document of session numbers those in use are not
+// given out again.
+func TestNumbersLost(t *testing.T) {
+	for name, value := range map[string][]byte{"gone": nil, "malformed": []byte("x")} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T, h *house) {
+				d := h.connect("a", expiry(1000))
+				d.subscribe("x")
+				d.lose()
+				k := h.ns().keys.ids()
+				var b store.Batch
+				if b.Delete(k); value != nil {
+					b = store.Batch{}
+					b.Put(k, value)
+				}
+				if _, _, err := h.st.Submit(&b); err != nil {
+					t.Fatal(err)
+				}
+				h.restart()
+				h.connect("b", expiry(1000)).lose()
+				if a, b := h.session("a").id, h.session("b").id; b <= a {
+					t.Errorf("the number of b is %d, want more than a's %d", b, a)
+				}
+				h.restart()
+				h.connect("b", expiry(1000)).lose()
+				h.connect("pub", clean).publish(text{topic: "x", payload: "1", qos: 1})
+				h.connect("a", expiry(1000)).receives("1")
+			})
+		})
+	}
 }
 
 // TestLeftDocuments: documents that belong to nobody, or that nobody can read,

@@ -289,7 +289,9 @@ func TestNotYetDurable(t *testing.T) {
 		d.subscribe("a", atQoS(1))
 		d.lose()
 		const n = 1500
+		published := make(chan struct{})
 		go func() {
+			defer close(published)
 			for i := range n {
 				pub.publish(text{topic: "a", payload: fmt.Sprintf("%05d", i), qos: 1})
 			}
@@ -314,6 +316,7 @@ func TestNotYetDurable(t *testing.T) {
 			}
 			d.lose()
 		}
+		<-published // the last one's acknowledgement may come after the message
 	})
 }
 

@@ -19,7 +19,8 @@ import (
 
 var (
 	// ErrFull refuses durable work before the disk is full. Nothing was stored.
-	// It goes away by itself when space returns.
+	// It goes away by itself when space returns. What makes room is accepted for
+	// longer (Batch.Frees).
 	ErrFull = errors.New("store: not enough free space")
 	// ErrConflict says that a fence did not hold. Nothing was stored.
 	ErrConflict = errors.New("store: a fence did not hold")
@@ -59,11 +60,32 @@ type Batch struct {
 	Entries [][]byte // appended in order
 	Ops     []Op     // changes of the table, in order
 	Fences  []Fence  // all must hold, else ErrConflict; see Store.Commit
+	// Frees says that b leads to space coming back, or writes again what is
+	// there: on a disk that is full it is accepted while the engine's slack
+	// lasts, small batches for longer than large ones. Slack is bounded, shared
+	// by all, and returns with space. It is not for what may pile up: when that
+	// has used it up, the disk stays full until somebody else makes room.
+	// Removals need not say it.
+	Frees bool
 }
 
 // Reset empties b and keeps its memory.
 func (b *Batch) Reset() {
-	b.Entries, b.Ops, b.Fences = b.Entries[:0], b.Ops[:0], b.Fences[:0]
+	b.Entries, b.Ops, b.Fences, b.Frees = b.Entries[:0], b.Ops[:0], b.Fences[:0], false
+}
+
+// MakesRoom says whether b may use the slack of a full disk: it says so, or it
+// does nothing but remove.
+func (b *Batch) MakesRoom() bool {
+	if b.Frees {
+		return true
+	}
+	for i := range b.Ops {
+		if !b.Ops[i].Delete {
+			return false
+		}
+	}
+	return len(b.Entries) == 0
 }
 
 // Put adds the writing of a document.
@@ -105,6 +127,7 @@ type Store interface {
 	// Positions in one log follow the order of the Submit calls. A batch is
 	// atomic. Errors: ErrFull, ErrClosed; then nothing was queued. Batches
 	// with fences are refused: use Commit. It does not allocate per entry.
+	// ErrFull is for one batch: a smaller one may fit, and one that makes room.
 	Submit(b *Batch) (first Position, t Ticket, err error)
 	// Commit is Submit that checks fences and waits until b is durable.
 	Commit(ctx context.Context, b *Batch) (first Position, err error)
@@ -131,7 +154,7 @@ type Store interface {
 	Bounds(log LogID) (first, last Position)
 	// Truncate removes the entries of log in [from, to), lazily: they may be
 	// seen again after a crash. Entries share records; a record is removed when
-	// all of it is covered.
+	// all of it is covered. It is accepted on a full disk.
 	Truncate(log LogID, from, to Position) error
 	// DropNamespace removes every log of a namespace.
 	DropNamespace(namespace string) error
@@ -148,6 +171,8 @@ type Store interface {
 	Lease() Lease
 	Bus() Bus
 
+	// Full says whether durable work is refused at the moment. It costs nothing.
+	Full() bool
 	// Stats tells what the store holds and has done.
 	Stats() Stats
 	// Damaged lists what was quarantined.
@@ -175,7 +200,7 @@ type Stats struct {
 	Bytes           uint64        // written in groups
 	LogBytes        int64         // held by logs, roughly
 	CommitWait      time.Duration // of the newest group: first Submit to durable
-	Full            bool          // durable work is refused at the moment
+	Full            bool          // as Store.Full
 	FreeBytes       uint64        // of the file system
 	Damaged         uint64
 }

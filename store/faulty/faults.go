@@ -1,6 +1,10 @@
 package faulty
 
-import "sync"
+import (
+	"sync"
+
+	"gridmq/store"
+)
 
 // A Call is a kind of call that can fail.
 type Call uint8
@@ -37,6 +41,7 @@ type faults struct {
 	mu    sync.Mutex
 	count [calls]int
 	plans [calls]plan
+	full  bool
 }
 
 // A plan fails the call whose number is nth, or every one.
@@ -56,6 +61,33 @@ func (f *faults) next(c Call) error {
 		return err
 	}
 	return p.every
+}
+
+// refuses says how a full disk refuses b, if it is full.
+func (f *faults) refuses(b *store.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.full && !b.MakesRoom() {
+		return store.ErrFull
+	}
+	return nil
+}
+
+// Fill makes the store behave as on a full disk, until Heal: Submit and Commit
+// fail with store.ErrFull, but for batches that make room. Fail(Submit,
+// store.ErrFull) is the disk whose slack is used up as well.
+func (s *Store) Fill() {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.full = true
+}
+
+// Full is store.Store.Full.
+func (s *Store) Full() bool {
+	s.faults.mu.Lock()
+	full := s.faults.full
+	s.faults.mu.Unlock()
+	return full || s.inner.Full()
 }
 
 // Fail makes every call of kind c fail with err, until Heal.
@@ -78,12 +110,12 @@ func (s *Store) FailNth(c Call, n int, err error) {
 }
 
 // Heal forgets what Fail and FailNth asked for: of these kinds, or of all when
-// none is named.
+// none is named; then what Fill asked for as well.
 func (s *Store) Heal(kinds ...Call) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	if len(kinds) == 0 {
-		s.faults.plans = [calls]plan{}
+		s.faults.plans, s.faults.full = [calls]plan{}, false
 	}
 	for _, c := range kinds {
 		s.faults.plans[c] = plan{}

@@ -1,10 +1,10 @@
 // Package faulty wraps a store and makes it fail on request, for the tests of
 // whoever uses a store. Told nothing, it behaves as the store inside does.
 //
-// Two things can be asked for. Calls of a kind fail, the n-th or all of them
-// (Fail, FailNth, Heal). Durability stands still (Hold): what is submitted from
-// then on has its positions and tickets, but is neither durable nor seen by any
-// reader until Release, and is lost by Crash.
+// Three things can be asked for. Calls of a kind fail, the n-th or all of them
+// (Fail, FailNth, Heal). The disk is full (Fill, Heal). Durability stands still
+// (Hold): what is submitted from then on has its positions and tickets, but is
+// neither durable nor seen by any reader until Release, and is lost by Crash.
 //
 // A failed call has done nothing: the store inside has not heard of it.
 //
@@ -61,6 +61,9 @@ func (s *Store) Failed() <-chan struct{} { return s.failed }
 // Submit is store.Store.Submit.
 func (s *Store) Submit(b *store.Batch) (store.Position, store.Ticket, error) {
 	if err := s.faults.next(Submit); err != nil {
+		return 0, 0, err
+	}
+	if err := s.faults.refuses(b); err != nil {
 		return 0, 0, err
 	}
 	return s.submit(b)
@@ -122,6 +125,9 @@ func (s *Store) durable() store.Ticket {
 // decided after it.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) (store.Position, error) {
 	if err := s.faults.next(Commit); err != nil {
+		return 0, err
+	}
+	if err := s.faults.refuses(b); err != nil {
 		return 0, err
 	}
 	if len(b.Fences) == 0 {

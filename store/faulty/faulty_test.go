@@ -27,7 +27,9 @@ func open() *faulty.Store { return faulty.New(memory.New(memory.Options{})) }
 
 // TestStore is the suite: asked for nothing, nothing is different.
 func TestStore(t *testing.T) {
-	storetest.Test(t, func(storetest.TB) store.Store { return open() }, storetest.Options{})
+	storetest.Test(t, func(storetest.TB) store.Store { return open() }, storetest.Options{
+		Small: func(*testing.T) store.Store { return faulty.New(memory.New(memory.Options{MaxBytes: 4 << 20})) },
+	})
 }
 
 // calls makes one call of each kind.
@@ -117,6 +119,40 @@ func TestFail(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFill is the disk that is full on request: what makes room is accepted.
+func TestFill(t *testing.T) {
+	s := open()
+	defer s.Close()
+	submit := func(b *store.Batch) error { _, _, err := s.Submit(b); return err }
+	commit := func(b *store.Batch) error { _, err := s.Commit(t.Context(), b); return err }
+	var put, rewrite, remove store.Batch
+	put.Put([]byte("k"), nil)
+	rewrite.Put([]byte("k"), nil)
+	rewrite.Frees = true
+	remove.Delete([]byte("k"))
+	for _, fence := range [][]store.Fence{nil, {{Key: []byte("none")}}} {
+		put.Fences, rewrite.Fences, remove.Fences = fence, fence, fence
+		calls := map[string]func(*store.Batch) error{"Commit": commit}
+		if fence == nil {
+			calls["Submit"] = submit
+		}
+		for name, call := range calls {
+			s.Fill()
+			if err := call(&put); !errors.Is(err, store.ErrFull) || !s.Full() || !s.Stats().Full {
+				t.Errorf("%s of what takes room: %v; full: %v, %v", name, err, s.Full(), s.Stats().Full)
+			}
+			if err := errors.Join(call(&rewrite), call(&remove), s.Truncate(logA, 1, 2)); err != nil {
+				t.Errorf("%s of what makes room: %v", name, err)
+			}
+			s.Fail(faulty.Submit, store.ErrFull)
+			s.Heal()
+			if err := call(&put); err != nil || s.Full() || s.Stats().Full {
+				t.Errorf("%s after Heal: %v; full: %v, %v", name, err, s.Full(), s.Stats().Full)
+			}
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func (h *hold) notify(t store.Ticket, w store.Waiter) bool {
 }
 
 func clone(b *store.Batch) *store.Batch {
-	c := &store.Batch{Log: b.Log}
+	c := &store.Batch{Log: b.Log, Frees: b.Frees}
 	for _, e := range b.Entries {
 		c.Entries = append(c.Entries, bytes.Clone(e))
 	}

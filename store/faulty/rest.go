@@ -93,7 +93,11 @@ func (s *Store) Watch(ctx context.Context, prefix []byte, visit func(store.Docum
 }
 
 // Stats is store.Store.Stats.
-func (s *Store) Stats() store.Stats { return s.inner.Stats() }
+func (s *Store) Stats() store.Stats {
+	st := s.inner.Stats()
+	st.Full = s.Full()
+	return st
+}
 
 // Damaged is store.Store.Damaged.
 func (s *Store) Damaged() []store.Damage { return s.inner.Damaged() }

@@ -14,7 +14,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStore(t *testing.T) {
-	storetest.Test(t, func(storetest.TB) store.Store { return memory.New(memory.Options{}) }, storetest.Options{})
+	storetest.Test(t, func(storetest.TB) store.Store { return memory.New(memory.Options{}) }, storetest.Options{
+		Small: func(*testing.T) store.Store { return memory.New(memory.Options{MaxBytes: 4 << 20}) },
+	})
 }
 
 func TestFull(t *testing.T) {

@@ -21,9 +21,14 @@ const ballastName = "BALLAST"
 //
 //	free space
 //	reserve      above: durable work is accepted
-//	  1/2        below: compactions are refused space, and the ballast goes
+//	  3/4        below: the ballast goes, and logs that are done with
+//	  5/8        above: what makes room is accepted
+//	  1/2        below: compactions are refused space
 //	  1/4        below: flushes too; what is left is for logs and the manifest
 //	  0          logs and the manifest wait
+//
+// Compactions go on below the slack, so that a slack that was used up for what
+// was written many times over comes back.
 type disk struct {
 	fs      vfs.FS
 	dir     string
@@ -58,7 +63,7 @@ func newDisk(o Options) *disk {
 	d.ballast = min(d.reserve/4, 64<<20)
 	if info, err := d.fs.Stat(d.path()); err == nil {
 		d.has = true
-		if int64(u.AvailBytes) < d.reserve/2 {
+		if int64(u.AvailBytes) < d.low() {
 			d.release() // start-up needs room as well
 		} else if info.Size() == 0 {
 			d.has = false
@@ -66,6 +71,12 @@ func newDisk(o Options) *disk {
 	}
 	return d
 }
+
+// edge is the free space below which nothing is accepted but truncations.
+func (d *disk) edge() int64 { return d.reserve * 5 / 8 }
+
+// low is the free space below which more is made of what the store itself holds.
+func (d *disk) low() int64 { return d.reserve * 3 / 4 }
 
 func (d *disk) path() string { return d.fs.PathJoin(d.dir, ballastName) }
 
@@ -83,20 +94,21 @@ func (d *disk) look() int64 {
 }
 
 // space is commit.Engine.Space. What is accepted is written to a log and again
-// to a table before the log goes, hence the half.
-func (d *disk) space() (n, slack int64) {
+// to a table before the log goes, hence the half; of unflushed bytes the second
+// is still to come. If there were no room for that, Pebble would stall.
+func (d *disk) space(unflushed int64) (n, slack int64) {
 	if d.reserve == 0 {
 		return math.MaxInt64 / 2, 0
 	}
-	free := d.look()
-	if free < d.reserve/2 && d.release() {
-		free = d.look()
+	free := d.look() - unflushed
+	if free < d.low() && d.release() {
+		free = d.look() - unflushed
 	}
 	if free > d.reserve+2*d.ballast {
 		d.restore()
 	}
 	d.report(free < d.reserve)
-	return (free - d.reserve) / 2, d.reserve / 8
+	return (free - d.reserve) / 2, (d.reserve - d.edge()) / 2
 }
 
 // report logs the change between full and not full.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"gridmq/store"
 	"gridmq/store/storetest"
 )
@@ -266,4 +268,83 @@ func TestFullReopen(t *testing.T) {
 	p.s = s
 	p.check(t, 1)
 	storetest.Eventually(t, "space is back", func() bool { return p.submit(2 << 32) })
+}
+
+// cram takes what another process may until only so much is left.
+func cram(t *testing.T, dir string, leave uint64) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "crammed"))
+	if err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	defer f.Close()
+	for block := make([]byte, 16<<10); ; {
+		u, err := vfs.Default.GetDiskUsage(dir)
+		if err == nil && u.AvailBytes <= leave {
+			return
+		}
+		if _, err = f.Write(block); err != nil {
+			t.Fatalf("cram: %v", err)
+		}
+	}
+}
+
+// TestFullRewriting writes documents again and again on a disk that stays full,
+// as sessions do that connect and lose their connections: many times what the
+// slack is. It may have to wait for compactions, but it goes on.
+func TestFullRewriting(t *testing.T) {
+	for _, left := range []float64{0.9, 0.7} { // of the reserve
+		t.Run(fmt.Sprint(left), func(t *testing.T) {
+			dir := smallDisk(t, 32<<20)
+			s := mustOpen(t, Options{Dir: filepath.Join(dir, "data")})
+			defer s.Close()
+			p := newPress(s)
+			p.run(5_000, 1)
+			if err := s.Sync(t.Context()); err != nil {
+				t.Fatalf("Sync: %v", err)
+			}
+			cram(t, dir, uint64(left*float64(s.disk.reserve)))
+			storetest.Eventually(t, "full", func() bool { return !p.submit(2 << 32) })
+
+			const documents, rounds, size = 100, 400, 1 << 10
+			refused, lowest := 0, int64(1)<<62
+			var worst time.Duration
+			for i := range documents * rounds {
+				b := store.Batch{Frees: true}
+				b.Put(fmt.Append(nil, "session/", i%documents), p.entry(uint64(i))[:size])
+				begin := time.Now()
+				end := begin.Add(8*time.Second)
+				storetest.Eventually(t, "a document is written again", func() bool {
+					_, _, err := s.Submit(&b)
+					if err != nil {
+						refused++
+						if time.Now().After(end) {
+							fmt.Println(i, "free", s.disk.look()>>10, "edge", s.disk.edge()>>10, "ballast", s.disk.has, "unflushed", s.unflushed>>10)
+							fmt.Println(s.db.Metrics().String())
+							es, _ := os.ReadDir(filepath.Join(dir, "data"))
+							for _, e := range es { in, _ := e.Info(); fmt.Println(e.Name(), in.Size()>>10, in.Sys().(*syscall.Stat_t).Blocks/2) }
+							t.FailNow()
+						}
+						if !errors.Is(err, store.ErrFull) {
+							t.Fatalf("Submit: %v", err)
+						}
+					}
+					return err == nil
+				})
+				worst = max(worst, time.Since(begin))
+				if i%documents == 0 {
+					if err := s.Sync(t.Context()); err != nil {
+						t.Fatalf("Sync: %v", err)
+					}
+					lowest = min(lowest, s.disk.look())
+				}
+			}
+			t.Logf("%d MiB written into %d KiB of slack, %d times refused, %v at the longest; at least %d KiB free of a reserve of %d KiB",
+				documents*rounds*size>>20, (s.disk.reserve-s.disk.edge())/2>>10, refused, worst, lowest>>10, s.disk.reserve>>10)
+			p.check(t, 1)
+			if lowest < s.disk.reserve/4 {
+				t.Errorf("only %d bytes were free at times: flushes were refused", lowest)
+			}
+		})
+	}
 }

@@ -56,7 +56,15 @@ func (g *guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error)
 	return g.wrap(f, floor, err)
 }
 
+// ReuseForWrite makes a new file when the disk is full: a log that is used again
+// keeps the size of the largest group it ever had.
 func (g *guardFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if g.disk.look() < g.disk.reserve {
+		if err := g.FS.Remove(old); err != nil {
+			return nil, err
+		}
+		return g.Create(name, c)
+	}
 	f, err := g.FS.ReuseForWrite(old, name, c)
 	return g.wrap(f, g.floor(name, c), err)
 }

@@ -38,6 +38,7 @@ func (s *Store) listener() *pebble.EventListener {
 		DataCorruption:  s.corrupt,
 		WriteStallBegin: func(i pebble.WriteStallBeginInfo) { s.log.Info("pebble stalls", "why", i.Reason) },
 		WriteStallEnd:   func() { s.log.Info("pebble goes on") },
+		FlushEnd:        func(pebble.FlushInfo) { s.flushed.Store(true) },
 	}
 }
 

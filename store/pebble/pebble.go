@@ -101,7 +101,12 @@ type Store struct {
 	flight  flight
 	loads   atomic.Uint64 // records read for the cache
 	scrubs  scrubs
-	probing sync.Mutex // taken alone, by those who report what is unreadable
+	flushed atomic.Bool // a flush is over
+	probing sync.Mutex  // taken alone, by those who report what is unreadable
+
+	// The committer's own.
+	unflushed int64     // bytes in logs that are not in tables yet
+	squeezed  time.Time // when logs were last given up
 }
 
 var _ store.Store = (*Store)(nil)
@@ -128,6 +133,7 @@ func Open(o Options) (s *Store, err error) {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", o.Dir, err), s.db.Close())
 	}
 	s.disk.opened.Store(true)
+	s.flushed.Store(true) // to be asked for what there is
 	s.leases = local.NewLeases(starts << 32)
 	s.batch = s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(keepBatch))
 	c := commit.Start((*engine)(s), found)

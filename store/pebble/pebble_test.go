@@ -49,5 +49,7 @@ func TestStoreOnDisk(t *testing.T) {
 		o.Dir = filepath.Join(parent, fmt.Sprint(n))
 		n++
 		return mustOpen(t, o)
-	}, storetest.Options{Reopen: reopen, SkipHistories: true})
+	}, storetest.Options{Reopen: reopen, SkipHistories: true, Small: func(t *testing.T) store.Store {
+		return mustOpen(t, Options{Dir: filepath.Join(smallDisk(t, 32<<20), "data")})
+	}})
 }

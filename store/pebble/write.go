@@ -3,6 +3,7 @@ package pebble
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,18 +18,60 @@ const keepBatch = 16 << 20
 type engine Store
 
 // Space implements commit.Engine.
-func (e *engine) Space() (n, slack int64) { return e.disk.space() }
+func (e *engine) Space() (n, slack int64) {
+	if e.flushed.Swap(false) {
+		e.unflushed = int64(e.db.Metrics().WAL.Size)
+	}
+	n, slack = e.disk.space(e.unflushed)
+	if 2*n < e.disk.low()-e.disk.reserve {
+		e.squeeze()
+	}
+	return n, slack
+}
+
+// squeezeEvery is how often a log is given up while hardly anything is free.
+const squeezeEvery = time.Second
+
+// squeeze begins a new log, so that those before it go: they hold what has been
+// written again since, and Pebble keeps some that are done with for later use. On
+// a full disk little is written, and nothing else would begin one for long.
+func (e *engine) squeeze() {
+	if time.Since(e.squeezed) < squeezeEvery {
+		return
+	}
+	e.squeezed = time.Now()
+	m := e.db.Metrics()
+	logs := m.WAL.ObsoletePhysicalSize + max(m.WAL.PhysicalSize, m.WAL.Size)
+	if logs <= m.MemTable.Size || m.MemTable.Count > 1 { // a flush is on its way, or waits for space
+		return
+	}
+	defer e.rescue(nil)
+	if _, err := e.db.AsyncFlush(); err != nil {
+		e.log.Warn("logs were not given up", "err", err)
+	}
+}
+
+// rescue is deferred: Pebble panics when a log cannot be written. What err points
+// to, if anything, then says so, and the store has failed.
+func (e *engine) rescue(err *error) {
+	var failure error
+	if r := recover(); r != nil {
+		failure = fmt.Errorf("pebble panicked: %v", r)
+	} else if err != nil {
+		failure = *err
+	}
+	if failure == nil {
+		return
+	}
+	_ = (*Store)(e).fail(failure)
+	if err != nil {
+		*err = failure
+	}
+}
 
 // Write implements commit.Engine: one Pebble batch, synced.
 func (e *engine) Write(g *commit.Group) (err error) {
-	defer func() {
-		if r := recover(); r != nil { // Pebble panics when a log cannot be written
-			err = fmt.Errorf("pebble panicked: %v", r)
-		}
-		if err != nil {
-			_ = (*Store)(e).fail(err)
-		}
-	}()
+	defer e.rescue(&err)
 	b := e.batch
 	b.Reset()
 	w := writer{e: e, b: b}
@@ -53,6 +96,7 @@ func (e *engine) Write(g *commit.Group) (err error) {
 		e.flight.takeOff(g)
 		defer e.flight.land()
 	}
+	e.unflushed += int64(b.Len())
 	if err := b.Commit(how); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (q *Queues) flushDones() {
 	if !written {
 		return
 	}
-	t.batch.Entries = append(t.batch.Entries, d.out)
+	t.batch.Entries, t.batch.Frees = append(t.batch.Entries, d.out), true
 	if _, _, err := t.submit(q.st, 0); err != nil {
 		t.stats.Lost += uint64(len(items))
 	}

@@ -20,8 +20,9 @@ type ledger struct {
 	last    store.Position       // submitted
 	ticket  store.Ticket         // submitted
 	fuel    int                  // Submit, Sync and Truncate calls until the end; negative: no end
-	full    bool
-	onSync  func() // called by Sync without the lock
+	full    bool                 // but for what makes room
+	stuffed bool                 // for that as well
+	onSync  func()               // called by Sync without the lock
 	damaged map[store.Position]bool
 }
 
@@ -77,7 +78,7 @@ func (l *ledger) Submit(b *store.Batch) (store.Position, store.Ticket, error) {
 	if err := l.burn(); err != nil {
 		return 0, 0, err
 	}
-	if l.full {
+	if l.full && !b.MakesRoom() || l.stuffed {
 		return 0, 0, store.ErrFull
 	}
 	first := store.Position(0)
@@ -221,6 +222,12 @@ func (l *ledger) Durable() store.Ticket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.durable.ticket
+}
+
+func (l *ledger) Full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.full || l.stuffed
 }
 
 // What the room does not use.

@@ -33,9 +33,9 @@ type Queues struct {
 	forwarded forwarding
 
 	kick     chan struct{} // wakes Run: there is a Done, or a round is due
-	pressure atomic.Bool   // the quota is nearly used up
+	pressure atomic.Bool   // the quota is nearly used up, or the disk
 	lost     []lostPointer // found by Open, told by Run
-	relieved time.Time     // when the quota was last made room for; Run's own
+	relieved time.Time     // when room was last made; Run's own
 	restart  bool          // Open found damage: a round must come before anything else; Run's own
 }
 
@@ -105,6 +105,9 @@ func (q *Queues) submit(m *Message, enc *encoder, hasEntry bool) (store.Position
 	}
 	t.batch.Ops = append(t.batch.Ops, m.Ops...)
 	pos, ticket, err := t.submit(q.st, live)
+	if errors.Is(err, store.ErrFull) && !q.pressure.Swap(true) {
+		q.wake()
+	}
 	q.wakeIfDue()
 	return pos, ticket, err
 }

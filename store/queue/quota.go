@@ -6,19 +6,22 @@ import (
 	"time"
 )
 
-// relieve makes room when the quota is nearly used up: what can be given back
-// is, whatever its age, and with DropOldest the oldest ranges go until an
-// eighth of the quota is free.
+// relieve makes room when the quota is nearly used up or the disk is full: what
+// can be given back is, whatever its age, and with DropOldest the oldest ranges
+// go until an eighth of the quota is free.
 func (q *Queues) relieve(ctx context.Context) error {
 	q.relieved = time.Now()
 	defer q.pressure.Store(false) // the next message over the line sets it again
 	if err := q.reclaim(ctx); err != nil {
 		return err
 	}
-	if q.overQuota() {
+	over, full := q.overQuota(), q.st.Full()
+	if over || full && q.roundPays() {
 		if err := q.round(ctx); err != nil {
 			return err
 		}
+	}
+	if over || full {
 		if err := q.copyForward(ctx, true); err != nil {
 			return err
 		}
@@ -38,7 +41,36 @@ func (q *Queues) relieve(ctx context.Context) error {
 func (q *Queues) overQuota() bool {
 	q.tail.mu.Lock()
 	defer q.tail.mu.Unlock()
-	return q.tail.spans.held > q.o.QuotaBytes-q.o.QuotaBytes/8
+	return q.o.QuotaBytes > 0 && q.tail.spans.held > q.o.QuotaBytes-q.o.QuotaBytes/8
+}
+
+// payLeast is what a round must give back to be worth while on a full disk.
+const payLeast = 64 << 10
+
+// roundPays says whether a round would let go of more than it writes, as far as
+// that can be told. On a full disk it does not wait until start-up would take
+// long: there is nothing to come that would make it due.
+func (q *Queues) roundPays() bool {
+	t := &q.tail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	price := t.cost
+	if t.stats.Rounds == 0 { // everything may be dirty
+		price = int(t.spans.live)
+	}
+	return q.gain() >= max(payLeast, int64(price)*pointerCost)
+}
+
+// gain is what could be given back, or nearly, if the mark were at the end of
+// the log. tail.mu is held.
+func (q *Queues) gain() (bytes int64) {
+	list := q.tail.spans.list
+	for i := len(list) - 1; i >= 0 && list[i].end > q.tail.mark; i-- {
+		if sp := &list[i]; sp.live == 0 || q.mayCopy(sp) {
+			bytes += sp.bytes
+		}
+	}
+	return bytes
 }
 
 // oldest returns the first span before the mark with live pointers.
@@ -96,12 +128,12 @@ func (q *Queues) dropSome(found []holder) (n int) {
 	return n
 }
 
-// mayRelieve bounds how often: a quota that stays used up must not cost a round
-// per refused message. While it waits the pressure stays on, so that Publish
+// mayRelieve bounds how often: a quota or a disk that stays used up must not cost
+// a round per refused message. While it waits the pressure stays on, so that Publish
 // does not wake Run again.
 func (q *Queues) mayRelieve() (wait time.Duration) {
 	q.tail.mu.Lock()
-	grown := q.tail.since.bytes >= q.o.QuotaBytes/16
+	grown := q.o.QuotaBytes > 0 && q.tail.since.bytes >= q.o.QuotaBytes/16
 	q.tail.mu.Unlock()
 	if grown {
 		return 0

@@ -43,7 +43,7 @@ func (q *Queues) truncate(gaps []gap) error {
 // end of the log. hard ignores their age.
 func (q *Queues) copyForward(ctx context.Context, hard bool) error {
 	if q.o.CopyForwardBelow < 0 {
-		return nil
+		return q.reclaim(ctx)
 	}
 	for after := store.Position(0); ; {
 		sp, ok := q.nearlyEmpty(after, hard)
@@ -71,12 +71,17 @@ func (q *Queues) nearlyEmpty(after store.Position, hard bool) (span, bool) {
 		if sp.end > limit {
 			break
 		}
-		few := sp.live > 0 && sp.live*100 < int64(sp.end-sp.first)*int64(q.o.CopyForwardBelow)
-		if sp.first >= after && few && (sp.tried == 0 || sp.live <= sp.tried/2) {
+		if sp.first >= after && q.mayCopy(&sp) {
 			return sp, true
 		}
 	}
 	return span{}, false
+}
+
+// mayCopy says whether what is left of sp is so little that it is worth a look.
+func (q *Queues) mayCopy(sp *span) bool {
+	few := sp.live > 0 && sp.live*100 < int64(sp.end-sp.first)*int64(q.o.CopyForwardBelow)
+	return few && (sp.tried == 0 || sp.live <= sp.tried/2)
 }
 
 // A survivor is a message that somebody still points to.
@@ -150,7 +155,7 @@ func (q *Queues) copySome(ctx context.Context, list []survivor) (n int, err erro
 	defer enc.release()
 	enc.out = enc.out[:0]
 	var ends []int
-	for n < len(list) && len(enc.out) < copyAtOnce {
+	for n < len(list) && len(enc.out) < q.atOnce(copyAtOnce) {
 		enc.moved(uint64(list[n].pos), list[n].ids, list[n].record)
 		ends = append(ends, len(enc.out))
 		n++
@@ -177,6 +182,7 @@ func (q *Queues) submitMoved(list []survivor, entries []byte, ends []int) (store
 	t := &q.tail
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.batch.Frees = true // far more goes than comes, see copyRange
 	at := 0
 	for _, end := range ends {
 		t.batch.Entries = append(t.batch.Entries, entries[at:end])

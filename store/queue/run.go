@@ -10,24 +10,27 @@ import (
 
 const (
 	retryAfter    = time.Second      // a round that failed is tried again
-	relieveEvery  = time.Second      // at most, while the quota stays used up
+	relieveEvery  = time.Second      // at most, while the quota or the disk stays used up
+	lookEvery     = 5 * time.Second  // whether the disk is full, while a round would make room on it
 	shutdownLimit = 20 * time.Second // for the last round
 )
 
 // Run keeps the queues until ctx ends: it writes Done calls, takes snapshots
 // and gives space back. It is the only goroutine of the room. When ctx ends it
 // writes what is left and a last round of snapshots, so that the next start
-// has nearly nothing to replay. It is called once.
-func (q *Queues) Run(ctx context.Context, owner Owner) {
+// has nearly nothing to replay: an error says that it has not. It is called once.
+func (q *Queues) Run(ctx context.Context, owner Owner) (err error) {
 	q.order.Lock()
 	q.owner = owner
 	q.order.Unlock()
-	defer q.shutdown(ctx)
+	defer func() { err = q.shutdown(ctx) }()
 	q.tellLost()
 	dones := stopped()
 	defer dones.Stop()
 	retry := stopped()
 	defer retry.Stop()
+	look := stopped()
+	defer look.Stop()
 	armed := false
 	if q.restart {
 		q.restart = false
@@ -36,7 +39,7 @@ func (q *Queues) Run(ctx context.Context, owner Owner) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-q.kick:
 			if !armed {
 				armed = true
@@ -47,8 +50,12 @@ func (q *Queues) Run(ctx context.Context, owner Owner) {
 			q.flushDones()
 			q.note(q.reclaim(ctx), retry)
 		case <-retry.C:
+		case <-look.C: // others may have filled the disk
 		}
 		q.note(q.tidy(ctx, retry), retry)
+		if q.roundPays() {
+			look.Reset(lookEvery)
+		}
 	}
 }
 
@@ -72,7 +79,7 @@ func (q *Queues) tidy(ctx context.Context, retry *time.Timer) error {
 			return err
 		}
 	}
-	if !q.pressure.Load() {
+	if !q.pressure.Load() && !q.st.Full() {
 		return nil
 	}
 	if wait := q.mayRelieve(); wait > 0 {
@@ -95,7 +102,7 @@ func (q *Queues) note(err error, retry *time.Timer) {
 }
 
 // shutdown writes what is left. ctx has ended, so it has a limit of its own.
-func (q *Queues) shutdown(ctx context.Context) {
+func (q *Queues) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	q.flushDones()
@@ -106,4 +113,5 @@ func (q *Queues) shutdown(ctx context.Context) {
 	if err != nil {
 		q.o.Logger.Warn("queues were not kept at the end", "namespace", q.log.Namespace, "error", err)
 	}
+	return err
 }

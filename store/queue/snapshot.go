@@ -16,6 +16,7 @@ const (
 	holdTime    = 500 * time.Microsecond // a round holds the order lock no longer, but for one large queue
 	holdBytes   = 256 << 10              // nor for more than this
 	unsyncedMax = 4 << 20                // a round waits for the disk after this many bytes
+	fullBytes   = 64 << 10               // of a batch on a full disk, which has little room
 
 	// pointerCost is what a pointer costs in a snapshot, in bytes, roughly.
 	pointerCost = 8
@@ -49,7 +50,7 @@ func (q *Queues) round(ctx context.Context) error {
 		return nil
 	}
 	w := snapshotWriter{q: q}
-	err := w.all(ctx, ids)
+	left, err := w.all(ctx, ids)
 	if err == nil {
 		err = q.writeMark(ctx, mark)
 	}
@@ -57,7 +58,7 @@ func (q *Queues) round(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
-		for _, id := range ids {
+		for _, id := range left { // the others are stored, if not counted on yet
 			t.dirty.add(id)
 		}
 		t.since.entries += since.entries
@@ -102,24 +103,34 @@ type snapshotWriter struct {
 	unsynced int
 }
 
-func (w *snapshotWriter) all(ctx context.Context, ids []ID) error {
+// all returns those of ids that it has not written: a full disk may stop it, and
+// what it has written then need not be written again.
+func (w *snapshotWriter) all(ctx context.Context, ids []ID) (left []ID, err error) {
 	for len(ids) > 0 {
 		n := w.collect(ids)
 		if err := w.submit(); err != nil {
-			return err
+			return ids, err
 		}
 		ids = ids[n:]
 		if w.unsynced >= unsyncedMax {
 			if err := w.q.st.Sync(ctx); err != nil {
-				return err
+				return ids, err
 			}
 			w.unsynced = 0
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return ids, err
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// atOnce is how many bytes are written at once where n are usual.
+func (q *Queues) atOnce(n int) int {
+	if q.st.Full() {
+		return min(n, fullBytes)
+	}
+	return n
 }
 
 // collect takes the state of the first n of ids under the order lock. The
@@ -127,6 +138,7 @@ func (w *snapshotWriter) all(ctx context.Context, ids []ID) error {
 // although the state may know some events of that already.
 func (w *snapshotWriter) collect(ids []ID) (n int) {
 	w.buf, w.ends = shrink(w.buf), w.ends[:0]
+	atOnce := w.q.atOnce(holdBytes)
 	w.q.order.Lock()
 	defer w.q.order.Unlock()
 	start := time.Now()
@@ -136,7 +148,7 @@ func (w *snapshotWriter) collect(ids []ID) (n int) {
 	for n < len(ids) {
 		w.add(ids[n], pos)
 		n++
-		if len(w.buf) >= holdBytes || time.Since(start) >= holdTime {
+		if len(w.buf) >= atOnce || time.Since(start) >= holdTime {
 			break
 		}
 	}
@@ -157,6 +169,7 @@ func (w *snapshotWriter) add(id ID, pos store.Position) {
 // submit hands over what was collected.
 func (w *snapshotWriter) submit() error {
 	w.batch.Reset()
+	w.batch.Frees = true // the log goes only behind snapshots
 	at := 0
 	for i := 0; i < len(w.ends); i += 2 {
 		key, value := w.buf[at:w.ends[i]], w.buf[w.ends[i]:w.ends[i+1]]
@@ -180,7 +193,7 @@ func (q *Queues) writeMark(ctx context.Context, mark store.Position) error {
 	q.tail.mu.Lock()
 	doc := appendMark(nil, mark, q.tail.spans.list)
 	q.tail.mu.Unlock()
-	var b store.Batch
+	b := store.Batch{Frees: true}
 	b.Put(q.markKey(), doc)
 	if _, _, err := q.st.Submit(&b); err != nil {
 		return err

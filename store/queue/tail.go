@@ -58,11 +58,12 @@ func (t *tail) submit(st store.Store, live int) (store.Position, store.Ticket, e
 	return first, ticket, err
 }
 
-// event appends one entry that concerns id. mu is held.
+// event appends one entry that concerns id: a few bytes, with which a message
+// comes nearer to its end. mu is held.
 func (t *tail) event(st store.Store, id ID, entry []byte) (store.Ticket, error) {
 	t.scratch = entry[:0]
 	t.dirty.add(id)
-	t.batch.Entries = append(t.batch.Entries, entry)
+	t.batch.Entries, t.batch.Frees = append(t.batch.Entries, entry), true
 	_, ticket, err := t.submit(st, 0)
 	return ticket, err
 }

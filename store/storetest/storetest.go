@@ -30,6 +30,9 @@ type Options struct {
 	Reopen func(t TB, s store.Store) store.Store
 	// BatchEntries bounds the entries of one random batch. Default 6.
 	BatchEntries int
+	// Small makes a new, empty store that is full after some MiB, which the
+	// suite closes. Nil: it cannot be full, or not here.
+	Small func(t *testing.T) store.Store
 	// SkipHistories leaves the random histories out, where syncs are slow and
 	// the same engine runs them elsewhere.
 	SkipHistories bool
@@ -78,6 +81,13 @@ func Test(t *testing.T, open func(t TB) store.Store, o Options) {
 	}
 	if o.Reopen != nil {
 		t.Run("reopen", func(t *testing.T) { testReopen(t, open(t), o) })
+	}
+	if o.Small != nil {
+		t.Run("full", func(t *testing.T) {
+			s := o.Small(t)
+			defer s.Close() // before its place goes
+			testFull(t, s)
+		})
 	}
 	if !o.SkipHistories {
 		t.Run("histories", func(t *testing.T) { testHistories(t, open, o) })

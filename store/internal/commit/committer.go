@@ -34,7 +34,7 @@ type Engine interface {
 	// Keys visits the keys of all documents under prefix.
 	Keys(prefix []byte, visit func(key []byte)) error
 	// Space is how many bytes may be submitted from now on. Below zero nothing
-	// is left but what makes room, down to -slack.
+	// is accepted but what makes room, down to -slack.
 	Space() (n, slack int64)
 }
 
@@ -81,7 +81,7 @@ type Committer struct {
 	revision uint64
 	budget   int64 // bytes that may be submitted before Space is asked again
 	granted  int64 // what Space gave last
-	slack    int64
+	slack    int64 // how far below zero the budget may go for what makes room
 	idle     bool
 	closing  bool  // Close was called
 	over     bool  // the committer has ended, or is telling everybody why

@@ -30,7 +30,7 @@ func (c *Committer) Commit(ctx context.Context, b *store.Batch) (store.Position,
 		}
 		return first, c.wait(ctx, t)
 	}
-	n, frees := size(b)
+	n, frees := size(b), b.MakesRoom()
 	f := &fenced{batch: clone(b), bytes: n, done: make(chan error, 1)}
 	c.mu.Lock()
 	if err := c.refuse(n, frees); err != nil {
@@ -58,7 +58,7 @@ func (c *Committer) Commit(ctx context.Context, b *store.Batch) (store.Position,
 }
 
 func clone(b *store.Batch) store.Batch {
-	c := store.Batch{Log: b.Log}
+	c := store.Batch{Log: b.Log, Frees: b.Frees}
 	for _, e := range b.Entries {
 		c.Entries = append(c.Entries, bytes.Clone(e))
 	}

@@ -179,18 +179,16 @@ func (g *Group) copy(b []byte) []byte {
 	return g.arena[n:len(g.arena):len(g.arena)]
 }
 
-// size is what b will take, and whether it only removes.
-func size(b *store.Batch) (n int64, frees bool) {
+// size is what b will take.
+func size(b *store.Batch) (n int64) {
 	for _, e := range b.Entries {
 		n += int64(len(e)) + entryOverhead
 	}
-	frees = len(b.Entries) == 0
 	for _, op := range b.Ops {
 		n += int64(len(op.Key)) + opOverhead
 		if !op.Delete {
 			n += int64(len(op.Value))
-			frees = false
 		}
 	}
-	return n, frees
+	return n
 }

@@ -15,7 +15,7 @@ func (c *Committer) Submit(b *store.Batch) (store.Position, store.Ticket, error)
 	if len(b.Fences) > 0 {
 		return 0, 0, errFences
 	}
-	n, frees := size(b)
+	n, frees := size(b), b.MakesRoom()
 	c.mu.Lock()
 	if err := c.refuse(n, frees); err != nil {
 		c.mu.Unlock()
@@ -38,17 +38,12 @@ func (c *Committer) Submit(b *store.Batch) (store.Position, store.Ticket, error)
 	return first, t, nil
 }
 
-// refuse says why n bytes cannot be accepted. What only frees space may use the
-// slack. c.mu is held.
+// refuse says why n bytes cannot be accepted. c.mu is held.
 func (c *Committer) refuse(n int64, frees bool) error {
 	if c.err != nil {
 		return c.err
 	}
-	limit := int64(0)
-	if frees {
-		limit = -c.slack
-	}
-	if c.budget-n < limit {
+	if n > c.budget && !(frees && c.fitsSlack(n)) {
 		c.stats.Full = true
 		c.lookAgain()
 		return store.ErrFull
@@ -58,6 +53,16 @@ func (c *Committer) refuse(n int64, frees bool) error {
 	}
 	return nil
 }
+
+// slackShare is what one batch may take of the slack that is left: the inverse.
+// So large batches are refused first and cannot crowd out the small ones, which
+// say that something was delivered.
+const slackShare = 4
+
+// fitsSlack says whether n bytes may be taken from the slack. What is left of it
+// follows from the free space: nobody can use it up for good, but by storing
+// what stays. c.mu is held.
+func (c *Committer) fitsSlack(n int64) bool { return n <= (c.budget+c.slack)/slackShare }
 
 // lookAgain makes an idle committer ask for space: it may be sleeping without a
 // timer when a large batch meets a small budget. c.mu is held.

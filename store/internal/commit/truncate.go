@@ -18,6 +18,7 @@ type Front interface {
 	Truncate(log store.LogID, from, to store.Position) error
 	DropNamespace(namespace string) error
 	Watch(ctx context.Context, prefix []byte, visit func(store.Document))
+	Full() bool
 	Failed() <-chan struct{}
 }
 
@@ -94,6 +95,13 @@ func (c *Committer) Move(m Move) {
 // Watch is store.Store.Watch. It returns at once.
 func (c *Committer) Watch(ctx context.Context, prefix []byte, visit func(store.Document)) {
 	c.watch.add(ctx, prefix, visit)
+}
+
+// Full is store.Store.Full.
+func (c *Committer) Full() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats.Full
 }
 
 // Stats are the counts that the committer keeps.
