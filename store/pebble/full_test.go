@@ -313,7 +313,7 @@ func TestFullRewriting(t *testing.T) {
 				b := store.Batch{Frees: true}
 				b.Put(fmt.Append(nil, "session/", i%documents), p.entry(uint64(i))[:size])
 				begin := time.Now()
-				end := begin.Add(8*time.Second)
+				end := begin.Add(8 * time.Second)
 				storetest.Eventually(t, "a document is written again", func() bool {
 					_, _, err := s.Submit(&b)
 					if err != nil {
@@ -322,7 +322,10 @@ func TestFullRewriting(t *testing.T) {
 							fmt.Println(i, "free", s.disk.look()>>10, "edge", s.disk.edge()>>10, "ballast", s.disk.has, "unflushed", s.unflushed>>10)
 							fmt.Println(s.db.Metrics().String())
 							es, _ := os.ReadDir(filepath.Join(dir, "data"))
-							for _, e := range es { in, _ := e.Info(); fmt.Println(e.Name(), in.Size()>>10, in.Sys().(*syscall.Stat_t).Blocks/2) }
+							for _, e := range es {
+								in, _ := e.Info()
+								fmt.Println(e.Name(), in.Size()>>10, in.Sys().(*syscall.Stat_t).Blocks/2)
+							}
 							t.FailNow()
 						}
 						if !errors.Is(err, store.ErrFull) {
