@@ -67,7 +67,9 @@ func restoreQueue(r *reader, delivery func(slots []uint32) *Delivery) (Queue, er
 	}
 	last := uint64(0)
 	var slots []uint32
-	for n := r.count(); n > 0 && !r.bad; n-- {
+	n := r.count()
+	q.items.reserve(int(n))
+	for ; n > 0 && !r.bad; n-- {
 		var it Item
 		var skipped uint64
 		it, skipped, slots = r.item(last, slots[:0])

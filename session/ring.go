@@ -1,5 +1,7 @@
 package session
 
+import "math/bits"
+
 // A ring is a queue in a slice of a power of two that grows and, when it has
 // emptied, shrinks: an idle session must not keep the memory of its busiest hour.
 type ring[T any] struct {
@@ -37,8 +39,17 @@ func (r *ring[T]) pop() {
 
 func (r *ring[T]) clear() { *r = ring[T]{} }
 
-func (r *ring[T]) grow() {
-	bigger := make([]T, max(4, 2*len(r.buf)))
+func (r *ring[T]) grow() { r.resize(max(4, 2*len(r.buf))) }
+
+// reserve makes room for n items in all.
+func (r *ring[T]) reserve(n int) {
+	if n > len(r.buf) {
+		r.resize(1 << bits.Len(uint(n-1)))
+	}
+}
+
+func (r *ring[T]) resize(size int) {
+	bigger := make([]T, size)
 	n := copy(bigger, r.buf[r.head:])
 	copy(bigger[n:], r.buf[:r.head])
 	r.buf, r.head = bigger, 0

@@ -8,7 +8,7 @@ import (
 )
 
 // An entry starts with one byte: version in the high half, kind in the low one.
-// docs/formats/queue.md draws them all.
+// docs/formats/store-queue.md draws them all.
 const entryVersion = 1
 
 type kind byte
