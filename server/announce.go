@@ -80,7 +80,7 @@ func (s *Server) announce() error {
 		return err
 	}
 	s.phase.Store(&ready)
-	close(s.ready)
+	defer close(s.ready) // who waits finds everything said
 	if s.cfg.Dev.Enabled {
 		s.log.Warn("DEV MODE: everybody on this machine may do everything in namespace dev; not for production",
 			"listeners", "loopback only")
