@@ -45,7 +45,7 @@ type conn struct {
 	ns     *namespace
 	nc     Conn
 	peer   Peer
-	log    *slog.Logger
+	client string // its identifier, for the log
 	limits *Limits
 	id     *Identity
 	x      *mailbox
@@ -104,7 +104,7 @@ func (c *conn) letGo() {
 
 // Serve runs a connection until it is over. It owns nc.
 func (b *Broker) Serve(nc Conn, peer Peer) {
-	c := &conn{b: b, nc: nc, peer: peer, log: b.log}
+	c := &conn{b: b, nc: nc, peer: peer}
 	c.why.Store(causeLost)
 	b.mu.Lock()
 	if b.closing.Load() {
@@ -124,11 +124,24 @@ func (b *Broker) Serve(nc Conn, peer Peer) {
 	}()
 	if err := c.connect(); err != nil {
 		b.metrics.refused(err)
-		c.log.Debug("connect refused", "remote", nc.RemoteAddr(), "err", err)
+		c.debug("connect refused", "remote", nc.RemoteAddr(), "err", err)
 		return
 	}
 	err := c.readLoop()
 	c.leave(err)
+}
+
+// debug logs what happened to the connection. The logger is made on the spot: an
+// idle connection holds none.
+func (c *conn) debug(msg string, args ...any) {
+	log := c.b.log
+	if !log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	if c.ns != nil {
+		log = log.With("namespace", c.ns.name)
+	}
+	log.With("client", c.client).Debug(msg, args...)
 }
 
 // readLoop reads packets until the connection ends. The error says why;
@@ -514,7 +527,7 @@ func (c *conn) leave(err error) {
 	case c.ended.Load() || errors.Is(err, errGone):
 	case errors.As(err, &refusal):
 		c.why.Store(causeProtocol)
-		c.log.Debug("connection refused a packet", "err", err)
+		c.debug("connection refused a packet", "err", err)
 		c.farewell(refusal.Code, reasonText(refusal))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.why.Store(causeKeepAlive)
@@ -524,7 +537,7 @@ func (c *conn) leave(err error) {
 	why, _ := c.why.Load().(cause)
 	c.b.metrics.closed(string(why))
 	c.b.metrics.disconnected(c.peer.Transport, c.v)
-	c.log.Debug("connection ended", "why", string(why), "err", err)
+	c.debug("connection ended", "why", string(why), "err", err)
 	c.ns.detach(c)
 }
 

@@ -21,7 +21,6 @@ func (c *conn) connect() error {
 		return fmt.Errorf("no namespace %q", c.peer.Namespace)
 	}
 	c.ns, c.limits = ns, ns.limits.Load()
-	c.log = c.b.log.With("namespace", ns.name)
 	p, rest, err := c.readConnect()
 	if p != nil {
 		c.v, c.v5, c.clientMax = p.Version, p.Version == mqtt.V5, p.Properties.MaximumPacketSize
@@ -42,7 +41,7 @@ func (c *conn) connect() error {
 	if assigned {
 		p.ClientID = rand.Text()
 	}
-	c.log = c.log.With("client", p.ClientID)
+	c.client = p.ClientID
 	will, err := c.willOf(p)
 	if err != nil {
 		return c.refuse(err)
