@@ -183,3 +183,24 @@ func TestBell(t *testing.T) {
 	case <-time.After(10 * time.Millisecond):
 	}
 }
+
+// TestLoopEndWithData: an end that arrives together with the last data is seen,
+// although the system announces both at once.
+func TestLoopEndWithData(t *testing.T) {
+	near, far := tcpPair(t)
+	defer near.Close()
+	far.Write(mqtt.AppendPingreq(nil))
+	far.Close()
+	ended, packets := make(chan error, 1), 0
+	go func() {
+		ended <- (&conn{nc: near}).loop(64, func(byte, []byte) error { packets++; return nil }, func() error { return nil })
+	}()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, io.EOF) || packets != 1 {
+			t.Errorf("%d packets, then %v; want 1 and the end", packets, err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the end was not noticed")
+	}
+}

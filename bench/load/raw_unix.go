@@ -3,24 +3,34 @@
 package load
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// lookAgain is how late the end of a connection may be noticed, see rawLoop.
+const lookAgain = 500 * time.Millisecond
 
 // rawLoop does what loop's own does with fewer system calls. net.Conn.Read tries
 // to read before it waits, so it calls read twice for each time that data comes.
 // Here a read that did not fill the buffer has emptied the socket, and we wait at
 // once. All of it happens in one call of RawConn.Read: the readiness that the
 // runtime remembers is forgotten between two.
+//
+// An end that came together with the last data is the one thing that such a read
+// does not empty: it was announced once, before, and nothing more will come. So
+// no wait is longer than lookAgain.
 func (p *packetReader) rawLoop(tc *net.TCPConn) error {
 	raw, err := tc.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
-	err = raw.Read(func(fd uintptr) (done bool) {
+	read := func(fd uintptr) (done bool) {
 		for {
 			room := p.buf[p.w:]
 			n, err := unix.Read(int(fd), room)
@@ -44,9 +54,17 @@ func (p *packetReader) rawLoop(tc *net.TCPConn) error {
 				return false // the socket is empty: wait
 			}
 		}
-	})
-	if failed != nil {
-		return failed
 	}
-	return err
+	for {
+		if err := tc.SetReadDeadline(time.Now().Add(lookAgain)); err != nil {
+			return err
+		}
+		err := raw.Read(read)
+		switch {
+		case failed != nil:
+			return failed
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		}
+	}
 }
