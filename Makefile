@@ -16,7 +16,7 @@ NOTE       ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fuzz bench microbench tools fmt clean
+.PHONY: help run build test lint fuzz bench microbench baseline benchcmp tools fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ bench: tools build ## GridMQ against Debian's mosquitto, 25 minutes (SCENARIOS=p
 
 microbench: ## the benchmarks beside the code (BENCH=Match picks some)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+baseline: ## the benchmarks beside the code, ten runs into bench/baseline.txt
+	@GO='$(GO)' BENCH='$(BENCH)' bash bench/micro.sh baseline
+
+benchcmp: ## the same, compared with bench/baseline.txt, or in turn with a revision (REV=HEAD~1)
+	@GO='$(GO)' BENCH='$(BENCH)' bash bench/micro.sh $(if $(REV),against $(REV),compare)
 
 tools: ## install what the tests use besides Go (Debian's mosquitto), when missing
 	@bash internal/scripts/tools.sh

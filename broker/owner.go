@@ -56,20 +56,23 @@ func (ns *namespace) Holds(id queue.ID, pos store.Position) bool {
 }
 
 // Moved implements queue.Owner.
-func (ns *namespace) Moved(id queue.ID, from, to store.Position) {
+func (ns *namespace) Moved(id queue.ID, from, to store.Position) bool {
 	x, g := ns.find(id)
 	switch {
 	case x != nil:
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.s.Move(uint64(from), uint64(to))
+		return x.s.Move(uint64(from), uint64(to))
 	case g != nil:
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if seq, ok := g.q.Find(uint64(from)); ok {
+		seq, ok := g.q.Find(uint64(from))
+		if ok {
 			g.q.At(seq).Pos = uint64(to)
 		}
+		return ok
 	}
+	return false
 }
 
 // Dropped implements queue.Owner.

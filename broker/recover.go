@@ -378,7 +378,9 @@ func (r *recovery) Release(id queue.ID, packetID uint16) {
 }
 
 // Moved implements queue.Recovery.
-func (r *recovery) Moved(id queue.ID, from, to store.Position) { (*namespace)(r).Moved(id, from, to) }
+func (r *recovery) Moved(id queue.ID, from, to store.Position) bool {
+	return (*namespace)(r).Moved(id, from, to)
+}
 
 // Positions implements queue.Recovery.
 func (r *recovery) Positions(id queue.ID, visit func(store.Position)) {

@@ -48,7 +48,7 @@ func (ns *namespace) publishWill(x *mailbox, w *session.Will, epoch uint64) erro
 
 // publishWillNow is publishWill for those who hold x.changes.
 func (ns *namespace) publishWillNow(x *mailbox, w *session.Will, epoch uint64) error {
-	var b store.Batch
+	b := store.Batch{Frees: true} // when the will is given up
 	x.mu.Lock()
 	mine := x.doc.Epoch == epoch && !x.ended // else its document is not there any more
 	if mine && x.stored {

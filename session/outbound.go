@@ -157,11 +157,14 @@ func (s *Session) Holds(pos uint64) bool {
 	return ok
 }
 
-// Move says that a message now lies at another place.
-func (s *Session) Move(from, to uint64) {
-	if seq, ok := s.queue.find(from); ok {
+// Move says that a message now lies at another place, and returns whether there
+// was one.
+func (s *Session) Move(from, to uint64) bool {
+	seq, ok := s.queue.find(from)
+	if ok {
 		s.queue.At(seq).Pos = to
 	}
+	return ok
 }
 
 // Positions calls visit for each place in the store that is still needed.

@@ -21,6 +21,7 @@ type sample struct {
 	units   uint64
 	seconds float64
 	cpu     time.Duration // of the phase
+	calls   uint64        // reads and writes of the phase; 0: not known
 	rss     float64       // KiB gained in the phase
 	peak    float64       // KiB, of the whole run
 	res     *load.Result
@@ -63,7 +64,7 @@ func (s *setup) measureAll(ctx context.Context) *results {
 		runs := s.rounds * len(s.brokersFor(w))
 		total, left.total = total+runs, left.total+time.Duration(runs)*w.lasts(s.duration)
 	}
-	fmt.Fprintf(os.Stderr, "%d runs, about %s; data folders in %s\n", total, about(left.total), s.dir)
+	fmt.Fprintf(os.Stderr, "%d to run, about %s; data folders in %s\n", total, about(left.total), s.dir)
 	for _, w := range s.workloads {
 		brokers := s.brokersFor(w)
 		for round := range s.rounds {
@@ -109,7 +110,7 @@ func (s *setup) brokersFor(w workload) (bs []broker) {
 func (w *workload) lasts(duration time.Duration) time.Duration {
 	switch w.scenario {
 	case "sessions", "retained", "idle":
-		return 7 * time.Second // their size is given, not their time; the slower broker's counts
+		return 9 * time.Second // their size is given, not their time; the slower broker's counts
 	case "latency":
 		duration *= latencyFactor
 	}
@@ -156,7 +157,7 @@ func (s *setup) measure(ctx context.Context, w workload, b broker) []sample {
 	}
 	for i, row := range w.rows {
 		ph, cost := r.Phase(row.phase), phases[row.phase]
-		samples[i] = sample{units: ph.Units, seconds: ph.Seconds, cpu: cost.cpu, rss: cost.rss, peak: max(peak, cost.peak), res: r, err: cost.err}
+		samples[i] = sample{units: ph.Units, seconds: ph.Seconds, cpu: cost.cpu, calls: cost.calls, rss: cost.rss, peak: max(peak, cost.peak), res: r, err: cost.err}
 	}
 	return samples
 }
@@ -205,6 +206,7 @@ func brief(p load.Progress) string {
 // A cost is what a broker spent in a phase.
 type cost struct {
 	cpu       time.Duration
+	calls     uint64
 	rss, peak float64
 	err       error
 }
@@ -214,14 +216,20 @@ func (p *process) watch(o *load.Options) map[string]cost {
 	costs := make(map[string]cost)
 	var cpu time.Duration
 	var rss float64
+	var calls uint64
+	var pid int
 	o.Phase = func(phase string, begin bool) {
 		now, err := p.cpu()
 		memory, peak := p.memory()
 		if begin {
-			cpu, rss = now, memory
+			cpu, rss, calls, pid = now, memory, p.calls(), p.cmd.Process.Pid
 			return
 		}
-		costs[phase] = cost{cpu: now - cpu, rss: memory - rss, peak: peak, err: err}
+		c := cost{cpu: now - cpu, rss: memory - rss, peak: peak, err: err}
+		if p.cmd.Process.Pid == pid { // else a part of them has gone with a predecessor
+			c.calls = p.calls() - calls
+		}
+		costs[phase] = c
 	}
 	return costs
 }

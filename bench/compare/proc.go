@@ -32,6 +32,30 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
+// calls is how many system calls of the read and write family the broker's
+// present process has made, on sockets and files.
+func (p *process) calls() (n uint64) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	return callsIn(b)
+}
+
+// callsIn adds up what /proc/PID/io tells.
+func callsIn(io []byte) (n uint64) {
+	in := bufio.NewScanner(bytes.NewReader(io))
+	for in.Scan() {
+		var k uint64
+		switch name, value, _ := strings.Cut(in.Text(), ":"); name {
+		case "syscr", "syscw":
+			fmt.Sscan(value, &k)
+			n += k
+		}
+	}
+	return n
+}
+
 // memory is the broker's.
 func (p *process) memory() (rss, peak float64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

@@ -23,6 +23,12 @@ func TestMemoryIn(t *testing.T) {
 	}
 }
 
+func TestCallsIn(t *testing.T) {
+	if got := callsIn([]byte("rchar: 9\nwchar: 9\nsyscr: 40\nsyscw: 2\nread_bytes: 7\n")); got != 42 {
+		t.Errorf("read %d calls, want 42", got)
+	}
+}
+
 // TestCPUOf: the clock says what getrusage says.
 func TestCPUOf(t *testing.T) {
 	before, err := cpuOf(os.Getpid())

@@ -12,9 +12,9 @@ import (
 func (r *results) report() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Measured: GridMQ and mosquitto\n\n")
-	fmt.Fprintf(&b, "Written by `make bench` on %s; it took %v. To reproduce: `make bench` on a fresh clone, on a machine\n"+
+	fmt.Fprintf(&b, "Written by `make bench` on %s; it took %s. To reproduce: `make bench` on a fresh clone, on a machine\n"+
 		"that does nothing else. Some rows only: `make bench SCENARIOS=fanin-q0,pairs-q1 ROUNDS=1`.\n\n",
-		r.began.UTC().Format("2006-01-02 15:04 UTC"), time.Since(r.began).Round(time.Minute))
+		r.began.UTC().Format("2006-01-02 15:04 UTC"), about(time.Since(r.began)))
 	for _, fact := range append(machine(), r.others.String()) {
 		fmt.Fprintf(&b, "* %s\n", fact)
 	}
@@ -58,6 +58,7 @@ func (r *results) goalsText() string {
 const howToRead = "CPU is what the system has accounted to the broker's process, per million delivered messages\n" +
 	"(store: stored messages). `ratio` is GridMQ's against the cheaper mosquitto, which runs with and without\n" +
 	"`set_tcp_nodelay` (once where that changes nothing), with no limit on queued messages and an in-flight window\n" +
-	"of 1,024. GridMQ runs with its defaults: what it acknowledges is on disk. mosquitto writes its database when\n" +
-	"it ends and every half hour, so a SIGKILL costs it everything. Where the generator is not paced (all but\n" +
-	"latency), latency is the length of the queue that the windows allow, and says little.\n\n"
+	"of 1,024. GridMQ runs with its defaults, but for what is said above: what it acknowledges is on disk. mosquitto\n" +
+	"writes its database when it ends and every half hour, so a SIGKILL costs it everything. Where the generator is\n" +
+	"not paced (all but latency), latency is the length of the queue that the windows allow, and says little. `calls`\n" +
+	"are system calls of the read and write family per message. More in README.md.\n\n"

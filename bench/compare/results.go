@@ -36,6 +36,7 @@ type summary struct {
 	rounds                 int // that gave a result
 	failed                 int // that did not
 	rate, perMillion       float64
+	calls                  float64 // system calls per unit; NaN: not known
 	rssPerUnit, peak, took float64 // KiB, KiB, seconds
 	p50, p99, p999         float64 // seconds; NaN: not measured
 	lost, duplicates       uint64  // the worst round
@@ -45,7 +46,7 @@ type summary struct {
 
 func (r *results) summary(w workload, row int, broker string) summary {
 	var s summary
-	var rate, cpu, rss, peak, took, p50, p99, p999 []float64
+	var rate, cpu, calls, rss, peak, took, p50, p99, p999 []float64
 	for _, x := range r.samples[key{w.name, row, broker}] {
 		if x.err != nil {
 			s.err = x.err
@@ -60,6 +61,9 @@ func (r *results) summary(w workload, row int, broker string) summary {
 		if x.units > 0 {
 			rss = append(rss, x.each())
 		}
+		if x.units > 0 && x.calls > 0 {
+			calls = append(calls, float64(x.calls)/float64(x.units))
+		}
 		if l := x.res.Latency; l != nil {
 			p50, p99, p999 = append(p50, l.P50), append(p99, l.P99), append(p999, l.P999)
 		}
@@ -67,6 +71,7 @@ func (r *results) summary(w workload, row int, broker string) summary {
 		s.outOfOrder = max(s.outOfOrder, x.res.OutOfOrder)
 	}
 	s.rate, s.perMillion, s.rssPerUnit, s.peak, s.took = median(rate), median(cpu), median(rss), median(peak), median(took)
+	s.calls = median(calls)
 	s.p50, s.p99, s.p999 = median(p50), median(p99), median(p999)
 	return s
 }

@@ -35,7 +35,7 @@ func oneLine(w workload, samples []sample) string {
 
 // columns of the table of messages, and of that of connections.
 var (
-	messageColumns    = []string{"scenario", "broker", "msg/s", "lost", "CPU-s/M", "ratio", "peak RSS", "p50", "p99", "p99.9"}
+	messageColumns    = []string{"scenario", "broker", "msg/s", "lost", "CPU-s/M", "ratio", "calls", "peak RSS", "p50", "p99", "p99.9"}
 	connectionColumns = []string{"scenario", "broker", "connects/s", "CPU µs/connect", "ratio", "KiB/connection", "peak RSS", "p50", "p99", "p99.9"}
 	goalColumns       = []string{"scenario", "number", "measured", "goal", "result", "aim", "aim reached"}
 )
@@ -58,7 +58,7 @@ func (r *results) lines(connections bool) (lines [][]string) {
 func (r *results) cells(w workload, i int, broker string) []string {
 	s := r.summary(w, i, broker)
 	if s.rounds == 0 {
-		return []string{"failed", "", "", "", "", "", "", ""}
+		return []string{"failed"}
 	}
 	ratio, lost := "", ""
 	if broker == self {
@@ -80,7 +80,15 @@ func (r *results) cells(w workload, i int, broker string) []string {
 	if w.rows[i].connections {
 		return append([]string{thousands(s.rate), perMillion(s), ratio, fmt.Sprintf("%.1f", s.rssPerUnit), mib(s.peak)}, latency...)
 	}
-	return append([]string{thousands(s.rate), lost, perMillion(s), ratio, mib(s.peak)}, latency...)
+	return append([]string{thousands(s.rate), lost, perMillion(s), ratio, decimals(s.calls), mib(s.peak)}, latency...)
+}
+
+// decimals prints a small number; NaN as nothing.
+func decimals(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return fmt.Sprintf("%.3g", v)
 }
 
 // perMillion prints what was spent on a million, if anything was done.
@@ -112,7 +120,7 @@ func (r *results) goalLines() (lines [][]string) {
 }
 
 // markdown aligns a table, so that it can be read as it is too. The first two
-// columns are text.
+// columns are text. A line may end early.
 func markdown(columns []string, lines [][]string) string {
 	if len(lines) == 0 {
 		return ""
@@ -125,7 +133,11 @@ func markdown(columns []string, lines [][]string) string {
 	}
 	var b strings.Builder
 	write := func(cells []string) {
-		for i, cell := range cells {
+		for i := range columns {
+			cell := ""
+			if i < len(cells) {
+				cell = cells[i]
+			}
 			pad := strings.Repeat(" ", width[i]-len([]rune(cell)))
 			if i < 2 {
 				cell += pad

@@ -54,8 +54,9 @@ func (d *dones) take() []finished {
 	return taken
 }
 
-// flushDones writes what waits as one entry and counts it. When the store is
-// full the entry is given up: the next snapshot round says the same.
+// flushDones writes what waits as one entry and counts it. When even the slack of
+// a full store is used up the entry is given up: the next snapshot round says the
+// same, and nothing is reclaimed before it (owes).
 func (q *Queues) flushDones() {
 	d := &q.dones
 	d.flushing.Lock()
@@ -72,7 +73,7 @@ func (q *Queues) flushDones() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, f := range items {
-		t.ended(f.id, f.pos)
+		t.spans.count(f.pos, -1)
 		t.dirty.add(f.id)
 	}
 	if !written {
@@ -81,7 +82,16 @@ func (q *Queues) flushDones() {
 	t.batch.Entries, t.batch.Frees = append(t.batch.Entries, d.out), true
 	if _, _, err := t.submit(q.st, 0); err != nil {
 		t.stats.Lost += uint64(len(items))
+		q.wake()
 	}
+}
+
+// owes says whether Done calls were given up that no round has made up for. A
+// crash brings their pointers back, so what they point to must still be there.
+func (q *Queues) owes() bool {
+	q.tail.mu.Lock()
+	defer q.tail.mu.Unlock()
+	return q.tail.stats.Lost > q.tail.paid
 }
 
 func sortDones(items []finished) {

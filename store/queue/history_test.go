@@ -27,6 +27,7 @@ type history struct {
 	bodies  int
 	effects []effect
 	dones   map[key]doneState
+	lost    bool // a full store has refused Done calls, and no round has made up for it
 }
 
 type key struct {
@@ -73,7 +74,7 @@ func (h *history) open(finds bool) {
 		panic(err)
 	}
 	h.office.q = h.q
-	h.q.owner = h.owner
+	h.q.owner, h.lost = h.owner, false
 	h.q.tellLost()
 }
 
@@ -90,7 +91,7 @@ func (h *history) publish(t *rapid.T) {
 	d := delivery{o: h.office, m: m}
 	if _, err := h.q.Publish(m, &d); err == nil {
 		h.effects = append(h.effects, effect{pos: d.pos, m: m})
-	} else if !errors.Is(err, ErrQuota) && !errors.Is(err, store.ErrClosed) {
+	} else if !errors.Is(err, ErrQuota) && !errors.Is(err, store.ErrClosed) && !errors.Is(err, store.ErrFull) {
 		t.Fatalf("publish: %v", err)
 	}
 }
@@ -133,17 +134,27 @@ func (h *history) receivedOne(t *rapid.T) {
 	if !ok {
 		return
 	}
+	was := h.office.queues[k.id].items[k.seq]
 	h.office.Received(k.id, k.seq)
-	if _, err := h.q.Received(k.id, k.seq); err == nil {
+	_, err := h.q.Received(k.id, k.seq)
+	switch {
+	case err == nil:
 		h.effects = append(h.effects, effect{pos: h.l.last, received: k})
+	case errors.Is(err, store.ErrFull):
+		h.office.queues[k.id].items[k.seq] = was
 	}
 }
 
 func (h *history) release(t *rapid.T) {
 	c := Claim{rapid.SampledFrom(h.alive).Draw(t, "id"), uint16(rapid.IntRange(1, 3).Draw(t, "packet"))}
+	had := h.office.queues[c.Queue].claims[c.PacketID]
 	h.office.Release(c.Queue, c.PacketID)
-	if _, err := h.q.Release(c.Queue, c.PacketID); err == nil {
+	_, err := h.q.Release(c.Queue, c.PacketID)
+	switch {
+	case err == nil:
 		h.effects = append(h.effects, effect{pos: h.l.last, release: c})
+	case errors.Is(err, store.ErrFull) && had:
+		h.office.Claim(c.Queue, c.PacketID)
 	}
 }
 
@@ -184,13 +195,16 @@ func (h *history) end(t *rapid.T) {
 // flush makes every Done durable.
 func (h *history) flush(t *rapid.T) {
 	h.q.flushDones()
-	if err := h.l.Sync(context.Background()); err != nil {
+	if err := h.l.Sync(context.Background()); err != nil || h.lost {
 		return
 	}
 	for k := range h.dones {
 		h.dones[k] = surely
 	}
 }
+
+// fill lets the store be full, or have space again. Then Publish alone is refused.
+func (h *history) fill(*rapid.T) { h.l.full = !h.l.full }
 
 // tidy is one of the jobs of Run.
 func (h *history) tidy(t *rapid.T) {
@@ -201,14 +215,22 @@ func (h *history) tidy(t *rapid.T) {
 		"copy":    func() error { return h.q.copyForward(ctx, rapid.Bool().Draw(t, "hard")) },
 		"flush":   func() error { h.q.flushDones(); return nil },
 	}
-	if h.o.QuotaBytes > 0 {
+	if h.o.QuotaBytes > 0 || h.l.full {
 		jobs["relieve"] = func() error { return h.relieve(ctx) }
 	}
 	name := rapid.SampledFrom(slices.Sorted(maps.Keys(jobs))).Draw(t, "job")
 	h.interfere(t)
-	defer func() { h.l.onSync, h.office.onMove = nil, nil }()
-	if err := jobs[name](); err != nil && !errors.Is(err, store.ErrClosed) {
+	h.l.room = rapid.SampledFrom([]int{-1, -1, -1, 0, 1, 2}).Draw(t, "room")
+	before := h.q.Stats().Lost
+	defer func() { h.l.onSync, h.office.onMove, h.l.room = nil, nil, -1 }()
+	err := jobs[name]()
+	if err != nil && !errors.Is(err, store.ErrClosed) && !errors.Is(err, store.ErrFull) {
 		t.Fatalf("%s: %v", name, err)
+	}
+	if h.q.Stats().Lost > before {
+		h.lost = true
+	} else if name == "round" && err == nil {
+		h.lost = false
 	}
 }
 
@@ -244,26 +266,12 @@ func (h *history) interfere(t *rapid.T) {
 }
 
 func (h *history) relieve(ctx context.Context) error {
-	before := h.holding()
+	h.office.gone = nil
 	err := h.q.relieve(ctx)
-	for k := range before {
-		if b := h.office.queues[k.id]; b != nil {
-			if _, ok := b.items[k.seq]; !ok {
-				h.dones[k] = maybe // dropped
-			}
-		}
+	for _, k := range h.office.gone { // some may have come meanwhile
+		h.dones[k] = maybe
 	}
 	return err
-}
-
-func (h *history) holding() map[key]bool {
-	all := map[key]bool{}
-	for id, b := range h.office.queues {
-		for seq := range b.items {
-			all[key{id, seq}] = true
-		}
-	}
-	return all
 }
 
 // crash cuts the power, perhaps in the middle of a job, opens the store again
@@ -283,6 +291,7 @@ func (h *history) crash(t *rapid.T) {
 // shutdown ends in good order: nearly nothing is replayed.
 func (h *history) shutdown(t *rapid.T) {
 	h.q.shutdown(context.Background())
+	h.lost = false
 	for k := range h.dones {
 		h.dones[k] = surely
 	}
@@ -426,9 +435,6 @@ func (h *history) check(t *rapid.T) {
 	for _, f := range h.q.dones.items {
 		count(f.pos)
 	}
-	for _, x := range h.q.tail.transit {
-		count(x.from)
-	}
 	held, total := int64(0), int64(0)
 	for _, sp := range h.q.tail.spans.list {
 		if sp.live != live[sp.first] {
@@ -454,6 +460,7 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		"assign":       h.assign,
 		"end":          h.end,
 		"flush":        h.flush,
+		"fill":         h.fill,
 		"tidy":         h.tidy,
 		"tidy again":   h.tidy,
 		"commit":       func(t *rapid.T) { h.l.commitSome(rapid.IntRange(1, 5).Draw(t, "groups")) },

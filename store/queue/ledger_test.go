@@ -21,7 +21,8 @@ type ledger struct {
 	ticket  store.Ticket         // submitted
 	fuel    int                  // Submit, Sync and Truncate calls until the end; negative: no end
 	full    bool                 // but for what makes room
-	stuffed bool                 // for that as well
+	room    int                  // Submit calls until there is no room for that either; negative: no end
+	puts    map[string]int       // documents written, by key
 	onSync  func()               // called by Sync without the lock
 	damaged map[store.Position]bool
 }
@@ -34,7 +35,7 @@ type ledgerState struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{fuel: -1, damaged: map[store.Position]bool{}, durable: ledgerState{
+	return &ledger{fuel: -1, room: -1, puts: map[string]int{}, damaged: map[store.Position]bool{}, durable: ledgerState{
 		entries: map[store.Position][]byte{}, docs: map[string][]byte{},
 	}}
 }
@@ -44,7 +45,7 @@ func (l *ledger) crash(n int) *ledger {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.commit(n)
-	return &ledger{fuel: -1, damaged: l.damaged, last: l.durable.last, ticket: l.durable.ticket, durable: ledgerState{
+	return &ledger{fuel: -1, room: -1, puts: map[string]int{}, damaged: l.damaged, last: l.durable.last, ticket: l.durable.ticket, durable: ledgerState{
 		last: l.durable.last, ticket: l.durable.ticket,
 		entries: maps.Clone(l.durable.entries), docs: maps.Clone(l.durable.docs),
 	}}
@@ -78,8 +79,14 @@ func (l *ledger) Submit(b *store.Batch) (store.Position, store.Ticket, error) {
 	if err := l.burn(); err != nil {
 		return 0, 0, err
 	}
-	if l.full && !b.MakesRoom() || l.stuffed {
+	if l.full && !b.MakesRoom() || l.room == 0 {
 		return 0, 0, store.ErrFull
+	}
+	l.room = max(l.room-1, -1)
+	for _, op := range b.Ops {
+		if !op.Delete {
+			l.puts[string(op.Key)]++
+		}
 	}
 	first := store.Position(0)
 	if len(b.Entries) > 0 {
@@ -227,7 +234,7 @@ func (l *ledger) Durable() store.Ticket {
 func (l *ledger) Full() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.full || l.stuffed
+	return l.full || l.room == 0
 }
 
 // What the room does not use.

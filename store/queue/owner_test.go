@@ -30,6 +30,7 @@ type office struct {
 	q       *Queues // to call Done when something is dropped
 	queues  map[ID]*inbox
 	dropped map[error]int
+	gone    []key                    // dropped, in order
 	onMove  func(ID, store.Position) // called by Moved before it does anything
 }
 
@@ -113,17 +114,19 @@ func (o *office) Holds(id ID, pos store.Position) bool {
 	return ok
 }
 
-func (o *office) Moved(id ID, from, to store.Position) {
+func (o *office) Moved(id ID, from, to store.Position) bool {
 	if o.onMove != nil {
 		o.onMove(id, from)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if seq, ok := o.find(id, from); ok {
+	seq, ok := o.find(id, from)
+	if ok {
 		it := o.queues[id].items[seq]
 		it.pos = to
 		o.queues[id].items[seq] = it
 	}
+	return ok
 }
 
 func (o *office) Dropped(id ID, pos store.Position, why error) {
@@ -135,6 +138,7 @@ func (o *office) Dropped(id ID, pos store.Position, why error) {
 	}
 	delete(o.queues[id].items, seq)
 	o.dropped[why]++
+	o.gone = append(o.gone, key{id, seq})
 	o.q.Done(id, seq, pos)
 }
 

@@ -64,7 +64,7 @@ type Recovery interface {
 	Received(id ID, seq uint64)
 	Claim(id ID, packetID uint16)
 	Release(id ID, packetID uint16)
-	Moved(id ID, from, to store.Position)
+	Moved(id ID, from, to store.Position) bool
 	// Positions calls visit for each position that the queue still needs, once
 	// for each pointer: live counts are built from it.
 	Positions(id ID, visit func(store.Position))
@@ -82,8 +82,8 @@ type Owner interface {
 	Holds(id ID, pos store.Position) bool
 	// Moved says that the message at from is now at to. It moves one pointer; a
 	// queue that has the message twice (by its own subscription and through a
-	// group) is told twice.
-	Moved(id ID, from, to store.Position)
+	// group) is told twice. False says that there was none.
+	Moved(id ID, from, to store.Position) bool
 	// Dropped says that the message at pos was removed by the quota or was
 	// found damaged: the queue must do without it. It ends one pointer, and with
 	// Done as for any other message.

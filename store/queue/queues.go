@@ -216,7 +216,7 @@ func (q *Queues) assign(a *assignEntry) (store.Ticket, error) {
 func (q *Queues) Ended(id ID, positions []store.Position) {
 	q.tail.mu.Lock()
 	for _, pos := range positions {
-		q.tail.ended(id, pos)
+		q.tail.spans.count(pos, -1)
 	}
 	q.tail.dirty.add(id)
 	q.tail.mu.Unlock()

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"gridmq/store"
 )
@@ -13,6 +12,9 @@ type gap struct{ from, to store.Position }
 
 // reclaim gives back the ranges before the mark that nobody points into.
 func (q *Queues) reclaim(ctx context.Context) error {
+	if q.owes() {
+		return nil
+	}
 	var gaps []gap
 	t := &q.tail
 	t.mu.Lock()
@@ -226,29 +228,23 @@ func (q *Queues) movePointers(s survivor, to store.Position) {
 }
 
 // movePointer moves one pointer. Its queue may finish with the message at any
-// moment, under either position: until it is seen at the new one it counts at
-// both, and whoever ends it takes both counts back. The order lock is held.
+// moment, under either position, so until it is known whether the pointer has
+// moved both positions count it. The order lock is held.
 func (q *Queues) movePointer(id ID, from, to store.Position) {
-	x := transit{id, from, to}
-	before := q.owner.Holds(id, to) // then seeing one there says nothing
 	t := &q.tail
 	t.mu.Lock()
 	t.spans.count(to, 1)
-	t.transit = append(t.transit, x)
 	t.dirty.add(id)
 	t.mu.Unlock()
 
-	q.owner.Moved(id, from, to)
-	if before || !q.owner.Holds(id, to) {
-		return // finished meanwhile, or the second of two: its Done will tell
+	left := to
+	if q.owner.Moved(id, from, to) { // from now on its end is told under to
+		q.forwarded.add(id, from, to)
+		left = from
 	}
-	q.forwarded.add(id, from, to)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if i := slices.Index(t.transit, x); i >= 0 {
-		t.transit = slices.Delete(t.transit, i, i+1)
-		t.spans.count(from, -1)
-	}
+	t.spans.count(left, -1)
 }
 
 // dropDamaged takes a message that cannot be read away from its holders.

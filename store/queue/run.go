@@ -79,7 +79,7 @@ func (q *Queues) tidy(ctx context.Context, retry *time.Timer) error {
 			return err
 		}
 	}
-	if !q.pressure.Load() && !q.st.Full() {
+	if !q.pressure.Load() && !q.st.Full() && !q.owes() {
 		return nil
 	}
 	if wait := q.mayRelieve(); wait > 0 {

@@ -43,7 +43,7 @@ func (q *Queues) wakeIfDue() {
 // then the mark from which start-up replays. A round that fails is made up for
 // by the next one.
 func (q *Queues) round(ctx context.Context) error {
-	mark, taken, since := q.begin()
+	mark, taken, since, lost := q.begin()
 	ids := taken.sorted()
 	q.spare = taken
 	if mark == q.markNow() && len(ids) == 0 {
@@ -66,7 +66,7 @@ func (q *Queues) round(ctx context.Context) error {
 		t.since.bytes += since.bytes
 		return fmt.Errorf("snapshot round: %w", err)
 	}
-	t.mark, t.cost = mark, w.bytes/pointerCost
+	t.mark, t.cost, t.paid = mark, w.bytes/pointerCost, lost
 	t.stats.Rounds++
 	t.stats.Snapshots += uint64(len(ids))
 	t.stats.SnapshotBytes += uint64(w.bytes)
@@ -74,8 +74,8 @@ func (q *Queues) round(ctx context.Context) error {
 }
 
 // begin notes where a round starts: entries from mark on concern queues that
-// are changed again.
-func (q *Queues) begin() (mark store.Position, dirty idSet, since work) {
+// are changed again. lost is how many Done calls it makes up for.
+func (q *Queues) begin() (mark store.Position, dirty idSet, since work, lost uint64) {
 	q.order.Lock()
 	defer q.order.Unlock()
 	t := &q.tail
@@ -84,7 +84,7 @@ func (q *Queues) begin() (mark store.Position, dirty idSet, since work) {
 	dirty, since = t.dirty, t.since
 	t.dirty, t.since = q.spare, work{}
 	t.spans.sealed = true // so that the mark lies between two spans
-	return t.next, dirty, since
+	return t.next, dirty, since, t.stats.Lost
 }
 
 func (q *Queues) markNow() store.Position {

@@ -16,10 +16,10 @@ type tail struct {
 	next    store.Position // of the next entry
 	mark    store.Position // start-up replays from here; durable
 	spans   spans
-	dirty   idSet     // queues changed since their snapshot was begun
-	transit []transit // pointers being moved, see reclaim.go
-	since   work      // since the last snapshot round
-	cost    int       // of reading back what the last round wrote, in pointers
+	dirty   idSet  // queues changed since their snapshot was begun
+	since   work   // since the last snapshot round
+	cost    int    // of reading back what the last round wrote, in pointers
+	paid    uint64 // of stats.Lost: a round has made up for them
 	stats   Stats
 }
 
@@ -28,13 +28,6 @@ type work struct {
 	entries  int
 	pointers int
 	bytes    int64
-}
-
-// A transit is a pointer that is at from or already at to; both are counted
-// until it is known.
-type transit struct {
-	id       ID
-	from, to store.Position
 }
 
 // submit appends the batch, whose entries are messages for live pointers
@@ -66,20 +59,6 @@ func (t *tail) event(st store.Store, id ID, entry []byte) (store.Ticket, error) 
 	t.batch.Entries, t.batch.Frees = append(t.batch.Entries, entry), true
 	_, ticket, err := t.submit(st, 0)
 	return ticket, err
-}
-
-// ended counts one pointer less. mu is held.
-func (t *tail) ended(id ID, pos store.Position) {
-	for i, x := range t.transit {
-		if x.id == id && (x.from == pos || x.to == pos) {
-			t.spans.count(x.from, -1)
-			t.spans.count(x.to, -1)
-			t.transit[i] = t.transit[len(t.transit)-1]
-			t.transit = t.transit[:len(t.transit)-1]
-			return
-		}
-	}
-	t.spans.count(pos, -1)
 }
 
 // shrink empties a scratch buffer and keeps its memory bounded.
