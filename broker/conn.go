@@ -393,13 +393,13 @@ func (c *conn) holdReading() {
 		x.mu.Unlock()
 		<-relief
 		x.mu.Lock()
-		c.active.Store(time.Now().UnixMilli()) // what the client sent meanwhile was not read
 	}
 }
 
 // relieve wakes the reader. x.mu is held.
 func (c *conn) relieve() {
 	if c.relief != nil {
+		c.active.Store(time.Now().UnixMilli()) // what the client sent meanwhile was not read
 		close(c.relief)
 		c.relief = nil
 	}
@@ -567,6 +567,9 @@ func (c *conn) watch(seconds uint16) {
 		c.x.mu.Unlock()
 		if unread {
 			return now + c.keep
+		}
+		if due := c.active.Load() + c.keep; due > now { // we read again since we looked
+			return due
 		}
 		c.end(mqtt.KeepAliveTimeout, causeKeepAlive)
 		return 0
