@@ -378,9 +378,15 @@ func TestKeepAliveWhileHeld(t *testing.T) {
 			pub.send(mqtt.AppendPingreq(nil))
 		}
 		h.st.Release()
-		for range 1100 {
-			want[*mqtt.Ack](pub)
+		for acks, pongs := 0, 0; acks < 1100 || pongs == 0; { // a PINGRESP need not wait for the disk
+			switch p, err := pub.read(patience); p.(type) {
+			case *mqtt.Ack:
+				acks++
+			case mqtt.Type:
+				pongs++
+			default:
+				t.Fatalf("got %v (%v) after %d acknowledgements", p, err, acks)
+			}
 		}
-		want[mqtt.Type](pub)
 	}, func(l *Limits) { l.ReceiveMaximum = 0 })
 }
