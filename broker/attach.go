@@ -117,8 +117,9 @@ func (ns *namespace) adopt(x *mailbox) {
 }
 
 // record makes a connection durable before its CONNACK: the end of the session
-// before (owed), the session with a new epoch, and the will. Sessions that end with their connection are only
-// written when they have a will, which must survive a crash of ours.
+// before (owed), the session with a new epoch, and the will. Sessions that end
+// with their connection are only written when they have a will, which must
+// survive a crash of ours.
 func (ns *namespace) record(c *conn, x *mailbox, p *mqtt.Connect, will *session.Will, owed store.Ticket, fresh bool) error {
 	before, t, err := ns.submitRecord(c, x, p, will)
 	if t = max(t, owed); err == nil && t != 0 {

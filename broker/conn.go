@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -377,34 +376,6 @@ func (c *conn) endBatch() {
 	c.holdReading()
 }
 
-// holdReading stops reading while the client does not take its answers, or
-// while too many of them wait for the store. The bound is on answers to the
-// client itself, so nobody else waits because of it; the write time-out ends it.
-func (c *conn) holdReading() {
-	const owedBytes = 128 << 10
-	owedAnswers := max(int(c.limits.ReceiveMaximum), 1024)
-	x := c.x
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for x.conn == c && !c.ended.Load() &&
-		(c.flushing && x.s.Outgoing() > owedBytes || x.s.Answers() > owedAnswers) {
-		relief := make(chan struct{})
-		c.relief = relief
-		x.mu.Unlock()
-		<-relief
-		x.mu.Lock()
-	}
-}
-
-// relieve wakes the reader. x.mu is held.
-func (c *conn) relieve() {
-	if c.relief != nil {
-		c.active.Store(time.Now().UnixMilli()) // what the client sent meanwhile was not read
-		close(c.relief)
-		c.relief = nil
-	}
-}
-
 // disconnected handles the client's DISCONNECT.
 func (c *conn) disconnected(body []byte) error {
 	d, err := mqtt.ReadDisconnect(c.v, body)
@@ -434,173 +405,12 @@ func (c *conn) authenticated(body []byte) error {
 	return protocolError("receive AUTH", mqtt.ProtocolError, "the connection did not begin with an authentication method")
 }
 
-// end closes a connection from outside, telling a v5 client why. It does not
-// wait: a goroutine with a time-out writes the DISCONNECT.
-func (c *conn) end(code mqtt.Code, why cause) {
-	if !c.ended.CompareAndSwap(false, true) {
-		return
-	}
-	c.why.Store(why)
-	c.b.mu.Lock()
-	_, there := c.b.conns[c]
-	x := c.x
-	if there {
-		c.b.serving.Add(1) // its reader is still counted
-	}
-	c.b.mu.Unlock()
-	if !there {
-		return
-	}
-	go func() {
-		defer c.b.serving.Done()
-		if x != nil {
-			c.farewell(code, "")
-		}
-		_ = c.nc.Close()
-	}()
-}
-
-// cut closes a connection without a word, and wakes its reader should it wait
-// for its client to take what it is owed.
-func (c *conn) cut() {
-	c.ended.Store(true)
-	_ = c.nc.Close()
-	c.b.mu.Lock()
-	x := c.x
-	c.b.mu.Unlock()
-	if x != nil {
-		x.mu.Lock()
-		c.relieve()
-		x.mu.Unlock()
-	}
-}
-
 // belongTo says whose connection this is, once. Besides the reader only end
 // looks, which may come at any time.
 func (c *conn) belongTo(x *mailbox) {
 	c.b.mu.Lock()
 	c.x = x
 	c.b.mu.Unlock()
-}
-
-// farewell writes DISCONNECT after whatever is being written, within a short
-// time, and takes the connection's right to write for good.
-func (c *conn) farewell(code mqtt.Code, reason string) {
-	x := c.x
-	const patience, step = 2 * time.Second, 5 * time.Millisecond
-	for waited := time.Duration(0); ; waited += step {
-		x.mu.Lock()
-		if !c.flushing {
-			c.flushing = true // for good: nobody writes after DISCONNECT [MQTT-3.14.4-1]
-			c.relieve()       // nobody else will
-			greeted := c.greeted
-			x.mu.Unlock()
-			if !greeted { // CONNACK must be the first packet [MQTT-3.2.0-1]
-				return
-			}
-			break
-		}
-		x.mu.Unlock()
-		if waited >= patience {
-			return
-		}
-		time.Sleep(step)
-	}
-	if !c.v5 {
-		return
-	}
-	d := mqtt.Disconnect{Code: code}
-	if reason != "" && c.problems {
-		d.Properties.ReasonString = reason
-		d.Properties.Mark(mqtt.PropReasonString)
-	}
-	if done, err := c.nc.Push(mqtt.AppendFit(nil, c.v, c.clientMax, &d)); err == nil && !done {
-		_ = c.nc.Drain(patience)
-	}
-}
-
-// leave ends the connection's part of the session: err is why the read loop
-// ended.
-func (c *conn) leave(err error) {
-	var refusal *mqtt.Error
-	switch {
-	case c.ended.Load() || errors.Is(err, errGone):
-	case errors.As(err, &refusal):
-		c.why.Store(causeProtocol)
-		c.debug("connection refused a packet", "err", err)
-		c.farewell(refusal.Code, reasonText(refusal))
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.why.Store(causeKeepAlive)
-	}
-	_ = c.nc.Close()
-	c.b.deadlines.remove(c.alive)
-	why, _ := c.why.Load().(cause)
-	c.b.metrics.closed(string(why))
-	c.b.metrics.disconnected(c.peer.Transport, c.v)
-	c.debug("connection ended", "why", string(why), "err", err)
-	c.ns.detach(c)
-}
-
-// reasonText is the reason string for a refusal: what it was about, not its
-// cause, which may name secrets.
-func reasonText(e *mqtt.Error) string {
-	if e.Err != nil {
-		return e.Op + ": " + e.Err.Error()
-	}
-	return e.Op
-}
-
-// watch arms the keep alive: 1.5 times the interval without a packet ends the
-// connection [MQTT-3.1.2-22].
-func (c *conn) watch(seconds uint16) {
-	if seconds == 0 {
-		return
-	}
-	c.keep = int64(seconds) * 1500
-	c.active.Store(time.Now().UnixMilli())
-	c.alive = c.b.deadlines.add(c.active.Load()+c.keep, func(now int64) int64 {
-		if due := c.active.Load() + c.keep; due > now {
-			return due
-		}
-		c.x.mu.Lock()
-		unread := c.relief != nil // we do not read; the client may have sent something
-		c.x.mu.Unlock()
-		if unread {
-			return now + c.keep
-		}
-		if due := c.active.Load() + c.keep; due > now { // we read again since we looked
-			return due
-		}
-		c.end(mqtt.KeepAliveTimeout, causeKeepAlive)
-		return 0
-	})
-}
-
-// hold arms the time after which acknowledgements are sent although a receiver
-// is overloaded. x.mu is held.
-func (c *conn) hold(gate *mailbox) {
-	if c.gates == nil {
-		c.gates = make(map[*mailbox]struct{})
-	}
-	c.gates[gate] = struct{}{}
-	at := c.now + c.limits.HoldAcknowledgements.Milliseconds()
-	if c.held != nil {
-		return
-	}
-	x := c.x
-	c.held = c.b.deadlines.add(at, func(int64) int64 {
-		x.mu.Lock()
-		gates := c.gates
-		c.gates = nil
-		if x.conn == c {
-			x.s.OpenGates()
-			c.held = nil
-		}
-		x.mu.Unlock()
-		x.forgetAt(gates)
-		c.b.flushers.add(x)
-		return 0
-	})
 }
 
 // verdictCache remembers the last answer of the authorizer.

@@ -30,6 +30,7 @@ func (ns *namespace) endSession(x *mailbox, why string, still func() bool, stric
 	}
 	x.ending = true
 	will := x.theWill // due at the latest when the session ends [MQTT-3.1.3-9]
+	x.theWill = nil   // its deadline finds that it has been taken
 	if x.conn != nil && x.conn.goodbye {
 		will = nil
 	}
@@ -38,9 +39,7 @@ func (ns *namespace) endSession(x *mailbox, why string, still func() bool, stric
 	ns.giveBack(x, back)
 	t, err := ns.removeSession(x, will, strict)
 	if err != nil {
-		x.mu.Lock()
-		x.ending = false
-		x.mu.Unlock()
+		ns.goOn(x, will)
 		return 0, err
 	}
 	ns.clear(x)
@@ -48,8 +47,18 @@ func (ns *namespace) endSession(x *mailbox, why string, still func() bool, stric
 	return t, nil
 }
 
-// removeSession takes a session out of the store, with what is left of its
-// groups' messages still in it, and publishes its will. x.changes is held.
+// goOn takes back that a session without a connection ends, with its will.
+func (ns *namespace) goOn(x *mailbox, will *session.Will) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.ending = false
+	if x.theWill = will; will != nil {
+		ns.armWill(x, x.doc.Epoch, will.DueAt(x.doc.Closed, session.EndsAt(x.doc.Closed, x.doc.Expiry)))
+	}
+}
+
+// removeSession takes a session out of the store and publishes its will, in one
+// commit. x.changes is held.
 func (ns *namespace) removeSession(x *mailbox, will *session.Will, strict bool) (store.Ticket, error) {
 	var b store.Batch
 	if x.stored {

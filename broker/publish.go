@@ -105,10 +105,10 @@ func (c *conn) publish(flags byte, body []byte) error {
 		p.msg.Claim = queue.Claim{Queue: x.id, PacketID: in.PacketID}
 	}
 	t, err := p.run(r)
-	if err := storeGone("publish", err); err != nil {
-		return err
-	}
 	if err != nil {
+		if gone := storeGone("publish", err); gone != nil {
+			return gone
+		}
 		e := storeRefusal("publish", err).(*mqtt.Error)
 		return c.refusePublish(e.Code, reasonText(e))
 	}

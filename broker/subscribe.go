@@ -190,8 +190,8 @@ func (c *conn) unsubscribe(body []byte) error {
 		return err
 	}
 	ticket, err := c.storeUnsubscribe(p.Filters)
-	if err := storeGone("unsubscribe", err); err != nil {
-		return err
+	if gone := storeGone("unsubscribe", err); gone != nil {
+		return gone
 	}
 	if err != nil && !c.v5 { // UNSUBACK cannot say no
 		return storeRefusal("unsubscribe", err)

@@ -33,7 +33,8 @@ func smallDisk(t *testing.T, size int64) (dir string) {
 		t.Skip("only root can mount a small disk")
 	}
 	err := syscall.Mount("gridmq-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", size))
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENODEV) {
+	impossible := errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENODEV)
+	if impossible && os.Getenv("CI") != "true" {
 		t.Skipf("mounting is impossible here: %v", err) // a container
 	}
 	if err != nil {

@@ -148,6 +148,41 @@ func TestWillMeetsReturn(t *testing.T) {
 	}
 }
 
+// A clean start ends a session, and so publishes its will, at the moment at which
+// the will's delay is over: it is published once.
+func TestWillMeetsCleanStart(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		may := &hesitant{}
+		h.may = may
+		h.enter()
+		sub, d := h.guest("sub", mqtt.V5), h.guest("dying", mqtt.V5)
+		got := collect(sub)
+		h.arriveFor(sub, 2, "will")
+		d.will = &mqtt.Will{Topic: "will", QoS: 1, Payload: payload(1, 20)}
+		d.will.Properties.WillDelayInterval = 60
+		d.will.Properties.Mark(mqtt.PropWillDelayInterval)
+		l := h.arrive(d)
+		l.close()
+		d.readers.Wait()
+		synctest.Wait()
+		time.Sleep(59_900 * time.Millisecond)
+		asked, answer := may.over("will")
+		fresh := h.guest("dying", mqtt.V5)
+		fresh.clean = true
+		back := make(chan struct{})
+		go func() { // ends with CONNACK
+			defer close(back)
+			_, _, _ = fresh.connect(t.Context())
+		}()
+		<-asked
+		time.Sleep(200 * time.Millisecond) // the delay is over; nobody may wait for a lock
+		answer()
+		<-back
+		time.Sleep(time.Minute)
+		wantNumbers(t, "the subscriber", got, 1)
+	})
+}
+
 // slowReader lets something happen between the look of ReadAt and its return,
 // and before Notify.
 type slowReader struct {

@@ -176,6 +176,33 @@ func TestCleanStartWithFullStore(t *testing.T) {
 	}
 }
 
+// A clean start that is refused leaves the session its will, which comes once, when
+// it is due.
+func TestWillOfRefusedCleanStart(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		n := h.enter()
+		sub, d := h.guest("sub", mqtt.V5), h.guest("dying", mqtt.V5)
+		got := collect(sub)
+		h.arriveFor(sub, 1, "will")
+		d.will = &mqtt.Will{Topic: "will", QoS: 1, Payload: payload(1, 20)}
+		d.will.Properties.WillDelayInterval = 60
+		d.will.Properties.Mark(mqtt.PropWillDelayInterval)
+		l := h.arrive(d)
+		l.close()
+		d.readers.Wait()
+		synctest.Wait()
+		fresh := h.guest("dying", mqtt.V5)
+		fresh.clean = true
+		n.st.Fail(faulty.Submit, store.ErrFull)
+		if _, _, err := fresh.connect(t.Context()); err == nil {
+			t.Fatal("CONNECT was accepted although the session it replaces is still stored")
+		}
+		n.st.Heal()
+		time.Sleep(time.Minute)
+		wantNumbers(t, "the subscriber", got, 1)
+	})
+}
+
 // A subscription that UNSUBACK has ended stays ended.
 func TestUnsubscribeWithFullStore(t *testing.T) {
 	for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {

@@ -1,0 +1,86 @@
+package broker
+
+import (
+	"gridmq/mqtt"
+	"time"
+)
+
+// What makes a connection wait: for its client, for its keep alive, for others.
+
+// holdReading stops reading while the client does not take its answers, or
+// while too many of them wait for the store. The bound is on answers to the
+// client itself, so nobody else waits because of it; the write time-out ends it.
+func (c *conn) holdReading() {
+	const owedBytes = 128 << 10
+	owedAnswers := max(int(c.limits.ReceiveMaximum), 1024)
+	x := c.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.conn == c && !c.ended.Load() &&
+		(c.flushing && x.s.Outgoing() > owedBytes || x.s.Answers() > owedAnswers) {
+		relief := make(chan struct{})
+		c.relief = relief
+		x.mu.Unlock()
+		<-relief
+		x.mu.Lock()
+	}
+}
+
+// relieve wakes the reader. x.mu is held.
+func (c *conn) relieve() {
+	if c.relief != nil {
+		c.active.Store(time.Now().UnixMilli()) // what the client sent meanwhile was not read
+		close(c.relief)
+		c.relief = nil
+	}
+}
+
+// watch arms the keep alive: 1.5 times the interval without a packet ends the
+// connection [MQTT-3.1.2-22].
+func (c *conn) watch(seconds uint16) {
+	if seconds == 0 {
+		return
+	}
+	c.keep = int64(seconds) * 1500
+	c.active.Store(time.Now().UnixMilli())
+	c.alive = c.b.deadlines.add(c.active.Load()+c.keep, func(now int64) int64 {
+		c.x.mu.Lock()
+		unread := c.relief != nil // we do not read; the client may have sent something
+		c.x.mu.Unlock()
+		if unread {
+			return now + c.keep
+		}
+		if due := c.active.Load() + c.keep; due > now { // asked last: relieve sets it first
+			return due
+		}
+		c.end(mqtt.KeepAliveTimeout, causeKeepAlive)
+		return 0
+	})
+}
+
+// hold arms the time after which acknowledgements are sent although a receiver
+// is overloaded. x.mu is held.
+func (c *conn) hold(gate *mailbox) {
+	if c.gates == nil {
+		c.gates = make(map[*mailbox]struct{})
+	}
+	c.gates[gate] = struct{}{}
+	at := c.now + c.limits.HoldAcknowledgements.Milliseconds()
+	if c.held != nil {
+		return
+	}
+	x := c.x
+	c.held = c.b.deadlines.add(at, func(int64) int64 {
+		x.mu.Lock()
+		gates := c.gates
+		c.gates = nil
+		if x.conn == c {
+			x.s.OpenGates()
+			c.held = nil
+		}
+		x.mu.Unlock()
+		x.forgetAt(gates)
+		c.b.flushers.add(x)
+		return 0
+	})
+}

@@ -1,0 +1,118 @@
+package broker
+
+import (
+	"errors"
+	"gridmq/mqtt"
+	"os"
+	"time"
+)
+
+// How a connection ends: from outside (end, cut), and by its reader (leave).
+
+// end closes a connection from outside, telling a v5 client why. It does not
+// wait: a goroutine with a time-out writes the DISCONNECT.
+func (c *conn) end(code mqtt.Code, why cause) {
+	if !c.ended.CompareAndSwap(false, true) {
+		return
+	}
+	c.why.Store(why)
+	c.b.mu.Lock()
+	_, there := c.b.conns[c]
+	x := c.x
+	if there {
+		c.b.serving.Add(1) // its reader is still counted
+	}
+	c.b.mu.Unlock()
+	if !there {
+		return
+	}
+	go func() {
+		defer c.b.serving.Done()
+		if x != nil {
+			c.farewell(code, "")
+		}
+		_ = c.nc.Close()
+	}()
+}
+
+// cut closes a connection without a word, and wakes its reader should it wait
+// for its client to take what it is owed.
+func (c *conn) cut() {
+	c.ended.Store(true)
+	_ = c.nc.Close()
+	c.b.mu.Lock()
+	x := c.x
+	c.b.mu.Unlock()
+	if x != nil {
+		x.mu.Lock()
+		c.relieve()
+		x.mu.Unlock()
+	}
+}
+
+// farewell writes DISCONNECT after whatever is being written, within a short
+// time, and takes the connection's right to write for good.
+func (c *conn) farewell(code mqtt.Code, reason string) {
+	x := c.x
+	const patience, step = 2 * time.Second, 5 * time.Millisecond
+	for waited := time.Duration(0); ; waited += step {
+		x.mu.Lock()
+		if !c.flushing {
+			c.flushing = true // for good: nobody writes after DISCONNECT [MQTT-3.14.4-1]
+			c.relieve()       // nobody else will
+			greeted := c.greeted
+			x.mu.Unlock()
+			if !greeted { // CONNACK must be the first packet [MQTT-3.2.0-1]
+				return
+			}
+			break
+		}
+		x.mu.Unlock()
+		if waited >= patience {
+			return
+		}
+		time.Sleep(step)
+	}
+	if !c.v5 {
+		return
+	}
+	d := mqtt.Disconnect{Code: code}
+	if reason != "" && c.problems {
+		d.Properties.ReasonString = reason
+		d.Properties.Mark(mqtt.PropReasonString)
+	}
+	if done, err := c.nc.Push(mqtt.AppendFit(nil, c.v, c.clientMax, &d)); err == nil && !done {
+		_ = c.nc.Drain(patience)
+	}
+}
+
+// leave ends the connection's part of the session: err is why the read loop
+// ended.
+func (c *conn) leave(err error) {
+	var refusal *mqtt.Error
+	switch {
+	case c.ended.Load() || errors.Is(err, errGone):
+	case errors.As(err, &refusal):
+		c.why.Store(causeProtocol)
+		c.debug("connection refused a packet", "err", err)
+		c.farewell(refusal.Code, reasonText(refusal))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.why.Store(causeKeepAlive)
+	}
+	_ = c.nc.Close()
+	c.b.deadlines.remove(c.alive)
+	why, _ := c.why.Load().(cause)
+	c.b.metrics.closed(string(why))
+	c.b.metrics.disconnected(c.peer.Transport, c.v)
+	c.debug("connection ended", "why", string(why), "err", err)
+	c.ns.detach(c)
+}
+
+// reasonText is the reason string for a refusal: what it was about, not its
+// cause, which may name secrets.
+func reasonText(e *mqtt.Error) string {
+	if e.Err != nil {
+		return e.Op + ": " + e.Err.Error()
+	}
+	return e.Op
+}
