@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"gridmq/internal/bubble"
 )
 
 // TestDeadlines: each entry fires at its time, in order, as long as it is not
@@ -15,7 +17,7 @@ func TestDeadlines(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		times := rapid.SliceOfN(rapid.Int64Range(1, 50), 1, 20).Draw(rt, "times")
 		moves := rapid.SliceOfN(rapid.Int64Range(-1, 50), len(times), len(times)).Draw(rt, "moves") // -1: removed
-		synctest.Test(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			d, stop, done := newDeadlines(), make(chan struct{}), make(chan struct{})
 			go func() { defer close(done); d.run(stop) }()
 			start := time.Now().UnixMilli()
@@ -67,7 +69,7 @@ func TestDeadlines(t *testing.T) {
 // TestDeadlineRemovedWhileFiring: an entry that is removed while it fires does
 // not come back.
 func TestDeadlineRemovedWhileFiring(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		d, stop, done := newDeadlines(), make(chan struct{}), make(chan struct{})
 		n := 0
 		var e *deadline

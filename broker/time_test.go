@@ -7,13 +7,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
 // virtual runs a test in virtual time.
 func virtual(t *testing.T, f func(t *testing.T, h *house), change ...func(*Limits)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { f(t, newHouse(t, change...)) })
+	bubble.Test(t, func(t *testing.T) { f(t, newHouse(t, change...)) })
 }
 
 // after checks how much virtual time has passed since start.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
@@ -33,7 +34,7 @@ func TestConnectTimesOut(t *testing.T) {
 	for name, dial := range map[string]func(context.Context) (net.Conn, error){
 		"while dialling": dialled, "without CONNACK": nil} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				o := Options{ConnectTimeout: 3 * time.Second}
 				f := pipe(t, &o)
 				if dial != nil {
@@ -53,7 +54,7 @@ func TestConnectTimesOut(t *testing.T) {
 }
 
 func TestConnectEndsWithItsContext(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := Options{}
 		f := pipe(t, &o)
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -69,7 +70,7 @@ func TestConnectEndsWithItsContext(t *testing.T) {
 
 func TestConnectRefused(t *testing.T) {
 	for v, code := range map[mqtt.Version]mqtt.Code{mqtt.V5: mqtt.Banned, mqtt.V311: mqtt.NotAuthorized} {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			o := Options{Version: v, ClientID: "c"}
 			f := pipe(t, &o)
 			result := connect(t, t.Context(), o)
@@ -108,7 +109,7 @@ func TestConnectStrangers(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				o := Options{MaximumPacketSize: 1024}
 				f := pipe(t, &o)
 				result := connect(t, t.Context(), o)
@@ -170,7 +171,7 @@ func TestConnectPacket(t *testing.T) {
 }
 
 func TestAssignedID(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ack := mqtt.Connack{}
 		ack.Properties.AssignedClientIdentifier = "made-up"
 		ack.Properties.Mark(mqtt.PropAssignedClientIdentifier)
@@ -185,7 +186,7 @@ func TestAssignedID(t *testing.T) {
 
 // TestTrace: every packet is told, credentials and payloads never.
 func TestTrace(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var all strings.Builder
 		o := Options{Username: "user", Password: []byte("secret"), ClientID: "c"}

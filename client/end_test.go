@@ -10,12 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
 // TestDisconnect: what was sent before goes first, nothing comes after.
 func TestDisconnect(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := Options{}
 		o.Goodbye.SessionExpiryInterval = 30
 		o.Goodbye.Mark(mqtt.PropSessionExpiryInterval)
@@ -68,7 +69,7 @@ func TestDisconnectNobodyReads(t *testing.T) {
 	}
 	for name, bound := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c, _ := login(t, Options{Timeout: 3 * time.Second}, mqtt.Connack{})
 				ctx, cancel, want := bound(t)
 				defer cancel()
@@ -84,7 +85,7 @@ func TestDisconnectNobodyReads(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{}, mqtt.Connack{})
 		c.Close()
 		if _, said := f.wantEnd(); said {
@@ -99,7 +100,7 @@ func TestClose(t *testing.T) {
 
 // TestConnectionLost: everybody who waits is told, once.
 func TestConnectionLost(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ack := mqtt.Connack{}
 		ack.Properties.ReceiveMaximum = 2
 		ack.Properties.Mark(mqtt.PropReceiveMaximum)
@@ -141,7 +142,7 @@ func TestConnectionLost(t *testing.T) {
 // call itself fall together, done is called once, or the call has failed.
 func TestOutcomeOnce(t *testing.T) {
 	for round := range 60 {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c, f := login(t, Options{}, mqtt.Connack{})
 			const n = 20
 			var told, failed [n]atomic.Int32
@@ -178,7 +179,7 @@ func TestOutcomeOnce(t *testing.T) {
 // TestNobodyReads: a broker that does not read must not hold us for ever, nor
 // make us hold everything.
 func TestNobodyReads(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, _ := login(t, Options{Timeout: 5 * time.Second}, mqtt.Connack{})
 		begin, sent := time.Now(), 0
 		for ; c.PublishAsync(t.Context(), &Message{Topic: "t", Payload: make([]byte, 1000)}, nil) == nil; sent++ {
@@ -196,7 +197,7 @@ func TestNobodyReads(t *testing.T) {
 // TestWaitsForRoomOnly: room in the write buffer is waited for no longer than
 // the caller wants.
 func TestWaitsForRoomOnly(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, _ := login(t, Options{Timeout: time.Hour, KeepAlive: -1}, mqtt.Connack{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -232,7 +233,7 @@ func TestKeepAlive(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c, f := login(t, Options{KeepAlive: test.keepAlive, Timeout: 7 * time.Second}, test.ack)
 				if test.ping == 0 {
 					f.wantNothing(30 * time.Minute)
@@ -264,7 +265,7 @@ func TestKeepAlive(t *testing.T) {
 // TestSlowReceiver: OnMessage may take its time. Then we do not read, and cannot
 // blame the broker that no PINGRESP comes.
 func TestSlowReceiver(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var got atomic.Int32
 		c, f := login(t, Options{Queue: 1, KeepAlive: 4 * time.Second, Timeout: time.Second, OnMessage: func(*Message) {
 			time.Sleep(time.Minute)
@@ -299,7 +300,7 @@ func TestSlowReceiver(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{}, mqtt.Connack{})
 		f.send([]byte{0xd0, 0}) // nobody has asked
 		synctest.Wait()

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -168,12 +167,6 @@ func (f *fake) wantEnd() (code mqtt.Code, said bool) {
 			code, said = d.Code, true
 		}
 	}
-}
-
-// bubble runs a test with a clock of its own.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
 }
 
 // refused checks that err is the broker's or our own no with that code.

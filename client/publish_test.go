@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
@@ -41,7 +42,7 @@ func TestPublishQoS1(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c, f := login(t, Options{Version: test.v}, mqtt.Connack{})
 				result := publish(t, c, &Message{Topic: "a", QoS: 1, Retain: true, Payload: []byte("p")})
 				p := f.wantPublish()
@@ -63,7 +64,7 @@ func TestPublishQoS1(t *testing.T) {
 }
 
 func TestPublishQoS2(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{}, mqtt.Connack{})
 		result := publish(t, c, &Message{Topic: "a", QoS: 2})
 		id := f.wantPublish().PacketID
@@ -111,7 +112,7 @@ func TestInFlight(t *testing.T) {
 		theirs uint16
 	}{"the broker's": {10, 2}, "ours": {2, 10}} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				ack := mqtt.Connack{}
 				ack.Properties.ReceiveMaximum = test.theirs
 				ack.Properties.Mark(mqtt.PropReceiveMaximum)
@@ -144,7 +145,7 @@ func TestInFlight(t *testing.T) {
 
 // TestPublishWaitsNoLongerThanItsContext: the message may still arrive.
 func TestPublishWaitsNoLongerThanItsContext(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{}, mqtt.Connack{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -185,7 +186,7 @@ func TestLimits(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c, f := login(t, Options{}, ack)
 				err := c.PublishAsync(t.Context(), &test.m, nil)
 				if test.code != mqtt.Success {
@@ -201,7 +202,7 @@ func TestLimits(t *testing.T) {
 		})
 	}
 	t.Run("a topic that cannot be", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c, f := login(t, Options{}, mqtt.Connack{})
 			for _, topic := range []string{"", "a/#", "a\x00b", "\xff", strings.Repeat("x", 65_536)} {
 				if err := c.PublishAsync(t.Context(), &Message{Topic: topic}, nil); err == nil {
@@ -215,7 +216,7 @@ func TestLimits(t *testing.T) {
 
 // TestTopicAlias: the first message with an alias sets it up.
 func TestTopicAlias(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		ack := mqtt.Connack{}
 		ack.Properties.TopicAliasMaximum = 2
 		ack.Properties.Mark(mqtt.PropTopicAliasMaximum)
@@ -241,7 +242,7 @@ func TestTopicAlias(t *testing.T) {
 }
 
 func TestSubscribe(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{}, mqtt.Connack{})
 		answer := func(codes ...mqtt.Code) {
 			_, body := f.want(mqtt.SUBSCRIBE)
@@ -273,7 +274,7 @@ func TestSubscribe(t *testing.T) {
 
 func TestUnsubscribe(t *testing.T) {
 	for _, v := range []mqtt.Version{mqtt.V5, mqtt.V311} {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c, f := login(t, Options{Version: v}, mqtt.Connack{})
 			answer := func(codes ...mqtt.Code) {
 				_, body := f.want(mqtt.UNSUBSCRIBE)
@@ -304,7 +305,7 @@ func TestUnsubscribe(t *testing.T) {
 
 // TestNoAnswer: an id without an answer stays taken, until the answer comes.
 func TestNoAnswer(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{Timeout: 2 * time.Second}, mqtt.Connack{})
 		begin, result := time.Now(), make(chan error, 1)
 		go func() {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
@@ -33,7 +34,7 @@ func TestPieces(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				var stream []byte
 				var want []string
 				for i, size := range test.sizes {
@@ -59,7 +60,7 @@ func TestPieces(t *testing.T) {
 
 // TestLargeBuffersAreGivenBack: one large message must not cost for ever.
 func TestLargeBuffersAreGivenBack(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{}, mqtt.Connack{})
 		f.sendPublish(&mqtt.Message{Topic: "t", Payload: make([]byte, 2*keepBuffer)}, mqtt.Out{})
 		f.sendPublish(&mqtt.Message{Topic: "t"}, mqtt.Out{})
@@ -98,7 +99,7 @@ func TestMisbehaviour(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				c, f := login(t, Options{MaximumPacketSize: 64, TopicAliasMaximum: 2}, mqtt.Connack{})
 				f.send(test.packet)
 				code, said := f.wantEnd()
@@ -110,7 +111,7 @@ func TestMisbehaviour(t *testing.T) {
 		})
 	}
 	t.Run("3.1.1 has no word for it", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			c, f := login(t, Options{Version: mqtt.V311}, mqtt.Connack{})
 			f.send([]byte{0xc0, 0})
 			if code, said := f.wantEnd(); said {
@@ -125,7 +126,7 @@ func TestMisbehaviour(t *testing.T) {
 
 // TestHalfPacketAtTheEnd is a connection that is lost in the middle.
 func TestHalfPacketAtTheEnd(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := Options{}
 		got := collect(&o)
 		c, f := login(t, o, mqtt.Connack{})
@@ -140,7 +141,7 @@ func TestHalfPacketAtTheEnd(t *testing.T) {
 }
 
 func TestBrokerDisconnects(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c, f := login(t, Options{}, mqtt.Connack{})
 		d := mqtt.Disconnect{Code: mqtt.ServerShuttingDown}
 		d.Properties.ReasonString = "maintenance"
@@ -159,7 +160,7 @@ func TestBrokerDisconnects(t *testing.T) {
 
 // TestReceiveMaximum: a broker must not send more QoS 1 and 2 than we said.
 func TestReceiveMaximum(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var first *Message
 		o := Options{Queue: 3, ManualAck: true, OnMessage: func(m *Message) {
 			if first == nil {
@@ -187,7 +188,7 @@ func TestReceiveMaximum(t *testing.T) {
 // TestAcknowledgementOrder: whatever the order of Ack, the broker gets them in
 // the order of arrival.
 func TestAcknowledgementOrder(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var got []*Message
 		_, f := login(t, Options{ManualAck: true, OnMessage: func(m *Message) { got = append(got, m) }}, mqtt.Connack{})
 		for id, qos := range []byte{1, 2, 1, 1} {
@@ -210,7 +211,7 @@ func TestAcknowledgementOrder(t *testing.T) {
 
 // TestReceiveQoS2 walks through section 4.3.3 as the receiver.
 func TestReceiveQoS2(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		o := Options{}
 		got := collect(&o)
 		_, f := login(t, o, mqtt.Connack{})
@@ -233,7 +234,7 @@ func TestReceiveQoS2(t *testing.T) {
 
 // TestRefusedQoS2: after a PUBREC that is an error the id is free at once.
 func TestRefusedQoS2(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		n := 0
 		_, f := login(t, Options{ManualAck: true, OnMessage: func(m *Message) {
 			n++
@@ -251,7 +252,7 @@ func TestRefusedQoS2(t *testing.T) {
 
 // TestReceivedMessage: everything of a PUBLISH is handed on, and belongs to us.
 func TestReceivedMessage(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var got []*Message
 		_, f := login(t, Options{TopicAliasMaximum: 2, OnMessage: func(m *Message) { got = append(got, m) }}, mqtt.Connack{})
 		var p mqtt.Properties

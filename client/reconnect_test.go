@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
@@ -84,7 +85,7 @@ func dials(t *testing.T, o *Options, scripts ...func(f *fake)) {
 // TestReconnect: messages outlive connections, refusals do not stop it unless
 // they are for good, and pauses are told.
 func TestReconnect(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		accept := func(f *fake, present bool) { f.send((&mqtt.Connack{SessionPresent: present}).Append(nil, f.v)) }
 		var o Options
 		o.Resume = true
@@ -142,7 +143,7 @@ func TestReconnect(t *testing.T) {
 func TestReconnectEnds(t *testing.T) {
 	why := errors.New("enough")
 	t.Run("in a connection", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			var o Options
 			var outcome error
@@ -163,7 +164,7 @@ func TestReconnectEnds(t *testing.T) {
 		})
 	})
 	t.Run("in a pause", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			var o Options
 			dials(t, &o)
@@ -174,7 +175,7 @@ func TestReconnectEnds(t *testing.T) {
 		})
 	})
 	t.Run("up fails", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			var o Options
 			var down error

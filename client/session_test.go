@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
@@ -34,7 +35,7 @@ func TestResume(t *testing.T) {
 	for _, present := range []bool{true, false} {
 		for _, v := range []mqtt.Version{mqtt.V5, mqtt.V311} {
 			t.Run(fmt.Sprintf("version %d, session present %t", v, present), func(t *testing.T) {
-				bubble(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					s := &Session{}
 					ids, done := open(t, s, 3, 1)
 					if len(*done) != 0 || s.Unacknowledged() != 3 {
@@ -73,7 +74,7 @@ func TestResumeReleased(t *testing.T) {
 		return id, done
 	}
 	t.Run("the session is there", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s := &Session{}
 			id, done := lose(t, s)
 			_, f := login(t, Options{Session: s, Resume: true}, mqtt.Connack{SessionPresent: true})
@@ -86,7 +87,7 @@ func TestResumeReleased(t *testing.T) {
 		})
 	})
 	t.Run("the session is gone", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s := &Session{}
 			_, done := lose(t, s)
 			o := Options{Session: s, Resume: true}
@@ -110,7 +111,7 @@ func TestResumeReleased(t *testing.T) {
 // TestResumeFillsTheWindow: what is sent again counts for the broker's Receive
 // Maximum, which may be smaller now.
 func TestResumeFillsTheWindow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := &Session{}
 		ids, done := open(t, s, 5, 1)
 		ack := mqtt.Connack{SessionPresent: true}
@@ -137,7 +138,7 @@ func TestResumeFillsTheWindow(t *testing.T) {
 // is not handed on again, unless the session is a new one.
 func TestReceivedBefore(t *testing.T) {
 	for _, present := range []bool{true, false} {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s := &Session{}
 			o := Options{Session: s, Resume: true}
 			got := collect(&o)
@@ -160,7 +161,7 @@ func TestReceivedBefore(t *testing.T) {
 }
 
 func TestDiscard(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := &Session{}
 		_, done := open(t, s, 2, 1)
 		s.Discard()

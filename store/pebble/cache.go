@@ -164,9 +164,7 @@ func (c *cache) drop(cut commit.Cut) {
 	if c.clock.used == 0 {
 		return
 	}
-	from, to := uint64(cut.Asked.From)/maxEntries, uint64(cut.Asked.To)/maxEntries
-	for n := from - min(from, 1); n <= to; n++ {
-		k := chunk{cut.Log, n}
+	for _, k := range c.chunks(cut) {
 		s := c.shard(k)
 		s.mu.RLock()
 		cards := slices.Clone(s.chunks[k])
@@ -177,4 +175,28 @@ func (c *cache) drop(cut commit.Cut) {
 			}
 		}
 	}
+}
+
+// chunks lists the chunks in which a truncation may cover records. c.clock.mu is
+// held: nobody else adds or removes any.
+func (c *cache) chunks(cut commit.Cut) (list []chunk) {
+	from, to := uint64(cut.Asked.From)/maxEntries, uint64(cut.Asked.To)/maxEntries
+	from -= min(from, 1)
+	if to-from < 1000 {
+		for n := from; n <= to; n++ {
+			list = append(list, chunk{cut.Log, n})
+		}
+		return list
+	}
+	for i := range c.shards { // rather those that are there: logs have leaps (settle)
+		s := &c.shards[i]
+		s.mu.RLock()
+		for k := range s.chunks {
+			if k.log == cut.Log && from <= k.n && k.n <= to {
+				list = append(list, k)
+			}
+		}
+		s.mu.RUnlock()
+	}
+	return list
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -317,7 +318,7 @@ func testFullRewriting(t *testing.T, left float64) {
 	cram(t, dir, uint64(left*float64(s.disk.reserve)))
 	storetest.Eventually(t, "full", func() bool { return !p.submit(2 << 32) })
 
-	const documents, rounds, size = 100, 400, 1 << 10
+	const documents, rounds, size = 100, 200, 1 << 10
 	refused, lowest := 0, int64(math.MaxInt64)
 	for i := range documents * rounds {
 		b := store.Batch{Frees: true}
@@ -398,4 +399,48 @@ func TestFullUnflushed(t *testing.T) {
 	if _, _, err := s.Submit(&b); !errors.Is(err, store.ErrFull) {
 		t.Errorf("Submit below the reserve: %v, want ErrFull", err)
 	}
+}
+
+// TestFullLogs fills the disk after large groups, whose logs Pebble keeps for
+// later use: they are given up, and small ones take their place.
+func TestFullLogs(t *testing.T) {
+	const reserve, large = 16 << 20, 6 << 20
+	m := &meter{FS: vfs.NewMem(), gate: make(chan struct{})}
+	close(m.gate)
+	m.free.Store(4 * reserve)
+	s := mustOpen(t, Options{Dir: "data", FS: m, Reserve: reserve})
+	defer s.Close()
+	b := store.Batch{Log: store.LogID{Namespace: "full"}, Entries: [][]byte{make([]byte, large)}}
+	for range 3 {
+		if _, err := s.Commit(t.Context(), &b); err != nil {
+			t.Fatalf("Commit: %v", err)
+		}
+	}
+	if err := s.db.Flush(); err != nil {
+		t.Fatalf("Flush: %v", err)
+	}
+	logs := func() (n int64) {
+		names, err := m.List("data")
+		if err != nil {
+			t.Fatalf("List: %v", err)
+		}
+		for _, name := range names {
+			if !strings.HasSuffix(name, ".log") {
+				continue
+			}
+			if info, err := m.Stat(m.PathJoin("data", name)); err == nil { // else it has just gone
+				n += info.Size()
+			}
+		}
+		return n
+	}
+	if n := logs(); n < large {
+		t.Fatalf("%d bytes of logs: Pebble does not keep any, and squeeze is not needed", n)
+	}
+	m.free.Store(reserve * 7 / 10)
+	b.Entries, b.Frees = [][]byte{[]byte("done")}, true
+	if _, err := s.Commit(t.Context(), &b); err != nil { // the store sees what is left
+		t.Fatalf("Commit of an event: %v", err)
+	}
+	storetest.Eventually(t, "large logs are gone", func() bool { return logs() < 1<<20 })
 }

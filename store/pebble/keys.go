@@ -2,18 +2,25 @@ package pebble
 
 import (
 	"encoding/binary"
+	"math"
 
 	"gridmq/store"
 )
 
 // Key spaces, one byte in front of every key. See docs/formats/store-pebble.md.
 const (
+	firstNameSpace  = 'e' // the logs there are: log
 	holeSpace       = 'h' // truncated spans: log, from
 	logSpace        = 'l' // records: log, last position, count
 	metaSpace       = 'm' // format, starts, revision
-	quarantineSpace = 'q' // damaged records: their key
+	nameSpace       = 'n' // the logs there are, again: in tables of their own (spanPolicy)
+	quarantineSpace = 'q' // damaged records: their key; stretches: 0 or 1, first key
 	tableSpace      = 't' // documents: their key
 )
+
+// names are the spaces of the logs' names. With their records these lie in three
+// tables, so that no damage of two makes a log unknown, and its positions new.
+var names = [...]byte{firstNameSpace, nameSpace}
 
 var (
 	formatKey   = []byte("mformat")
@@ -62,19 +69,25 @@ func parseLog(k []byte) (id store.LogID, rest []byte, ok bool) {
 
 // parseRecord reads the key of a record.
 func parseRecord(k []byte) (id store.LogID, first store.Position, count int, ok bool) {
-	id, k, ok = parseLog(k)
-	if !ok || len(k) != 12 {
+	id, _, ok = parseLog(k)
+	if first, count = parsePlace(k); !ok || count == 0 {
 		return id, 0, 0, false
 	}
-	first, count = parsePlace(k)
 	return id, first, count, true
 }
 
-// parsePlace reads the end of a record's key.
+// parsePlace reads the end of a record's key. A key that is not one has no count.
 func parsePlace(k []byte) (first store.Position, count int) {
-	k = k[len(k)-12:]
-	count = int(binary.BigEndian.Uint32(k[8:]))
-	return positionOf(k) + 1 - store.Position(count), count
+	const place = 8 + 4
+	if len(k) < 3 || len(k) != 3+int(binary.BigEndian.Uint16(k[1:]))+2+place {
+		return 0, 0
+	}
+	k = k[len(k)-place:]
+	last, n := positionOf(k), binary.BigEndian.Uint32(k[8:])
+	if n > math.MaxInt32 || store.Position(n) > last {
+		return 0, 0
+	}
+	return last + 1 - store.Position(n), int(n)
 }
 
 func positionOf(b []byte) store.Position { return store.Position(binary.BigEndian.Uint64(b)) }

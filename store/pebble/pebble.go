@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,11 +99,12 @@ type Store struct {
 	batch   *pebble.Batch
 	flight  flight
 	loads   atomic.Uint64 // records read for the cache
-	scrubs  scrubs
+	mends   mends
+	starts  uint64      // this is the n-th
 	flushed atomic.Bool // a flush is over
-	probing sync.Mutex  // taken alone, by those who report what is unreadable
 
 	// The committer's own.
+	untold    []stretch // documents that were missing at the start (untell)
 	unflushed int64     // bytes in logs that are not in tables yet
 	squeezed  time.Time // when logs were last given up
 }
@@ -128,17 +128,20 @@ func Open(o Options) (s *Store, err error) {
 	if err = s.openDB(); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", o.Dir, err)
 	}
-	found, starts, err := s.find()
-	if err != nil {
+	var found commit.Options
+	if found, s.starts, err = s.find(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", o.Dir, err), s.db.Close())
 	}
 	s.disk.opened.Store(true)
 	s.flushed.Store(true) // to be asked for what there is
-	s.leases = local.NewLeases(starts << 32)
+	s.leases = local.NewLeases(s.starts << 32)
 	s.batch = s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(keepBatch))
 	c := commit.Start((*engine)(s), found)
 	s.Front = c
 	s.commits.Store(c)
+	for path, x := range s.mends.begun() { // told by Pebble's background
+		s.askMend(path, x)
+	}
 	if s.ended.Load() { // Pebble's background was faster
 		c.Fail(<-s.broken)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -54,33 +55,65 @@ func (s *Store) load(log *commit.Log, pos store.Position) (record, error) {
 		return record{}, err
 	}
 	defer s.gate.leave()
-	if span, ok := s.damage.lostAt(log.ID, pos); ok {
-		return record{}, s.missing(log, pos, span.To)
-	}
 	s.loads.Add(1)
+	for mended := false; ; mended = true {
+		if span, ok := s.damage.lostAt(log.ID, pos); ok {
+			return record{}, s.missing(log, pos, span.To)
+		}
+		if s.damage.avoidsAt(log.ID, pos) {
+			return record{}, fmt.Errorf("%w: position %d of %v is unreadable", store.ErrDamaged, pos, log.ID)
+		}
+		r, err := s.loadOnce(log, pos)
+		switch {
+		case err == nil:
+			return r, nil
+		case errors.Is(err, store.ErrDamaged):
+			return record{}, err
+		case errors.Is(err, errGap):
+			if held, _ := log.Held(pos); !held || s.inLeap(log, pos) { // truncated meanwhile
+				return record{}, store.ErrNotFound
+			}
+			return record{}, s.missing(log, pos, pos+1)
+		case !pebble.IsCorruptionError(err):
+			return record{}, s.fail(err)
+		}
+		if e := s.mend(err); errors.Is(e, store.ErrClosed) {
+			return record{}, e
+		} else if e != nil || mended {
+			return record{}, fmt.Errorf("%w: position %d of %v: %w", store.ErrDamaged, pos, log.ID, plain(err))
+		}
+	}
+}
+
+// inLeap says whether nobody wrote pos, which is in no record.
+func (s *Store) inLeap(log *commit.Log, pos store.Position) bool {
 	it, err := s.db.NewIter(logBounds(log.ID))
 	if err != nil {
-		return record{}, s.fail(err)
+		return false
+	}
+	defer it.Close()
+	key := appendPosition(nil, logSpace, log.ID, pos)
+	from, to := store.Position(1), log.Durable()+1
+	if it.SeekLT(key) {
+		first, count := parsePlace(it.Key())
+		from = first + store.Position(count)
+	}
+	if it.SeekGE(key) {
+		to, _ = parsePlace(it.Key())
+	}
+	return leapt(from, to)
+}
+
+func (s *Store) loadOnce(log *commit.Log, pos store.Position) (record, error) {
+	it, err := s.db.NewIter(logBounds(log.ID))
+	if err != nil {
+		return record{}, err
 	}
 	r, err := s.seek(it, log, pos)
 	if e := it.Close(); err == nil && !pebble.IsCorruptionError(e) { // which is a neighbour's
 		err = e
 	}
-	switch {
-	case err == nil:
-		return r, nil
-	case errors.Is(err, store.ErrDamaged):
-		return record{}, err
-	case errors.Is(err, errGap):
-		if held, _ := log.Held(pos); !held { // truncated meanwhile
-			return record{}, store.ErrNotFound
-		}
-		return record{}, s.missing(log, pos, pos+1)
-	case pebble.IsCorruptionError(err):
-		_, err := s.unreadable(log, pos, err)
-		return record{}, err
-	}
-	return record{}, s.fail(err)
+	return r, err
 }
 
 // seek reads the record that holds pos.
@@ -98,7 +131,7 @@ func (s *Store) seek(it *pebble.Iterator, log *commit.Log, pos store.Position) (
 	}
 	r, err := decode(it.Key(), value)
 	if err != nil {
-		return record{}, s.damaged(bytes.Clone(it.Key()), store.Damage{Reason: err.Error()})
+		return record{}, s.damaged(it.Key(), value, err)
 	}
 	return own(it, r, end), nil
 }

@@ -141,19 +141,6 @@ func (r *record) entry(pos store.Position) []byte {
 	return r.data[from:to:to]
 }
 
-// part is the key and the value of a record of the entries [from, to) of r.
-func (r *record) part(id store.LogID, from, to int) (key, value []byte) {
-	p := commit.Part{First: r.first + store.Position(from)}
-	for i := from; i < to; i++ {
-		p.Data = append(p.Data, r.entry(r.first+store.Position(i))...)
-		p.Ends = append(p.Ends, uint32(len(p.Data)))
-	}
-	s := slice{&p, 0, len(p.Ends)}
-	key, value = appendRecord(nil, id, s.first(), s.to), make([]byte, s.size())
-	s.encode(key, value)
-	return key, value
-}
-
 // decode reads the record of key. It aliases value.
 func decode(key, value []byte) (record, error) {
 	_, first, count, ok := parseRecord(key)
@@ -168,7 +155,7 @@ func decode(key, value []byte) (record, error) {
 		return record{}, errShape
 	}
 	b = b[recordHead:]
-	if len(b) < 4*count {
+	if len(b)/4 < count {
 		return record{}, errShape
 	}
 	r := record{first: first, count: count, ends: b[:4*count], data: b[4*count:]}

@@ -1,68 +1,90 @@
 package pebble
 
 import (
-	"bytes"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-
-	"gridmq/store"
-	"gridmq/store/internal/commit"
 )
 
-// scrubPause is how often the same table is looked through.
-const scrubPause = time.Minute
+// mendPause is how long nothing is done about a table that could not be mended.
+const mendPause = time.Minute
 
-// scrubs remembers which tables were looked through.
-type scrubs struct {
-	mu   sync.Mutex
-	last map[string]time.Time // by path
+// mends is what is to be done about damaged tables, by the committer, since nobody
+// else may write meanwhile.
+type mends struct {
+	mu     sync.Mutex
+	tables map[string]*mend // by path
+	asked  []func(*writer)  // not done yet
 }
 
-func (s *scrubs) due(path string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t, ok := s.last[path]; ok && time.Since(t) < scrubPause {
-		return false
+// A mend is the cutting out of what cannot be read in one table.
+type mend struct {
+	over bool
+	err  error
+	at   time.Time // when it was over
+}
+
+// begin returns the mend of a table, and whether it is for the caller to do.
+func (m *mends) begin(path string) (x *mend, isNew bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x = m.tables[path]
+	if x != nil && (!x.over || x.err != nil && time.Since(x.at) < mendPause) {
+		return x, false
 	}
-	if s.last == nil {
-		s.last = map[string]time.Time{}
+	if m.tables == nil {
+		m.tables = map[string]*mend{}
 	}
-	s.last[path] = time.Now()
-	return true
+	x = new(mend)
+	m.tables[path] = x
+	return x, true
+}
+
+func (m *mends) finish(x *mend, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.over, x.err, x.at = true, err, time.Now()
+}
+
+func (m *mends) result(x *mend) (err error, over bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return x.err, x.over
+}
+
+// begun lists what was begun and is not over.
+func (m *mends) begun() map[string]*mend {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := map[string]*mend{}
+	for path, x := range m.tables {
+		if !x.over {
+			list[path] = x
+		}
+	}
+	return list
+}
+
+// taken is what is to be done now.
+func (m *mends) taken() []func(*writer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := m.asked
+	m.asked = nil
+	return list
 }
 
 // corrupt is told by Pebble that it could not read a block, be it for a reader or
 // for a compaction, which it will try again and again: what is unreadable must be
-// found and cut out. The goroutine ends with the table; Close waits for it.
+// cut out. It may be called by the committer, and must not wait.
 func (s *Store) corrupt(i pebble.DataCorruptionInfo) {
-	if s.commits.Load() == nil || !s.scrubs.due(i.Path) || s.enter() != nil {
+	x, isNew := s.mends.begin(i.Path)
+	if !isNew {
 		return
 	}
-	s.log.Error("pebble found a damaged file", "path", i.Path, "err", i.Details)
-	bounds := i.Bounds.Clone()
-	go func() {
-		defer s.gate.leave()
-		s.commits.Load().Each(func(log *commit.Log) { s.scrub(log, bounds.Start, bounds.End.Key) })
-	}()
-}
-
-// scrub reads the records of log between two keys, so that damage among them is
-// reported and set aside. Documents are looked at by those who want them.
-func (s *Store) scrub(log *commit.Log, from, to []byte) {
-	prefix := appendLog(nil, logSpace, log.ID)
-	if bytes.Compare(to, prefix) < 0 || bytes.Compare(from, after(prefix)) >= 0 {
-		return
+	s.log.Error("pebble found a damaged file", "path", i.Path, "err", i.Details.Error())
+	if s.commits.Load() != nil { // or Open does it
+		s.askMend(i.Path, x)
 	}
-	w := walk{s: s, log: log, at: 1, end: log.Durable() + 1, visit: func(store.Position, []byte) bool { return !s.ended.Load() }}
-	if len(from) >= len(prefix)+8 && bytes.HasPrefix(from, prefix) {
-		if at := positionOf(from[len(prefix):]); at > maxEntries { // where the first record ends
-			w.at = at - maxEntries
-		}
-	}
-	if len(to) >= len(prefix)+8 && bytes.HasPrefix(to, prefix) {
-		w.end = min(w.end, positionOf(to[len(prefix):])+1)
-	}
-	_ = w.all() // has been reported
 }

@@ -1,8 +1,9 @@
 package pebble
 
 import (
-	"bytes"
 	"cmp"
+	"errors"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,8 +18,9 @@ type walk struct {
 	at    store.Position // next to be visited
 	end   store.Position // exclusive
 	visit func(store.Position, []byte) bool
-	done  bool  // visit has had enough
-	bad   error // damage met
+	done  bool           // visit has had enough
+	bad   error          // damage met
+	stuck store.Position // where Pebble could not read, once
 }
 
 // Read is store.Store.Read. It goes past the cache.
@@ -41,7 +43,9 @@ func (w *walk) all() error {
 		err := w.run()
 		switch {
 		case pebble.IsCorruptionError(err):
-			w.skip(err)
+			if err := w.skip(err); err != nil {
+				return err
+			}
 		case err != nil:
 			return w.s.fail(err)
 		case w.more():
@@ -68,19 +72,39 @@ func (w *walk) run() error {
 	return cmp.Or(err, it.Close())
 }
 
-// skip passes over what Pebble cannot read.
-func (w *walk) skip(err error) {
-	held, until := w.log.Held(w.at)
-	if held {
-		until, w.bad = w.s.unreadable(w.log, w.at, err)
+// skip passes over what Pebble cannot read. Once it is cut out, the next run does
+// so by itself.
+func (w *walk) skip(err error) error {
+	w.bad = fmt.Errorf("%w: position %d of %v: %w", store.ErrDamaged, w.at, w.log.ID, plain(err))
+	e := w.s.mend(err)
+	if errors.Is(e, store.ErrClosed) {
+		return e
 	}
-	w.at = min(until, w.end)
+	if e == nil && w.stuck != w.at {
+		w.stuck = w.at
+		return nil
+	}
+	until := w.end
+	if to, ok := w.s.damage.round(appendPosition(nil, logSpace, w.log.ID, w.at)); ok {
+		if id, rest, ok := parseLog(to); ok && id == w.log.ID && to[0] == logSpace && len(rest) >= 8 {
+			until = min(positionOf(rest)+1, w.end)
+		}
+	}
+	w.at = max(until, w.at+1)
+	return nil
 }
 
 // record visits the entries of the record under it, and accounts for what is
 // missing in front of it.
 func (w *walk) record(it *pebble.Iterator) error {
 	first, count := parsePlace(it.Key())
+	if count == 0 { // not a record at all
+		value, err := it.ValueAndErr()
+		if err == nil {
+			w.bad = w.s.damaged(it.Key(), value, errShape)
+		}
+		return err
+	}
 	end := min(first+store.Position(count), w.end)
 	w.gap(min(first, w.end))
 	if w.at >= end {
@@ -96,7 +120,7 @@ func (w *walk) record(it *pebble.Iterator) error {
 	}
 	r, err := decode(it.Key(), value)
 	if err != nil {
-		w.bad = w.s.damaged(bytes.Clone(it.Key()), store.Damage{Reason: err.Error()})
+		w.bad = w.s.damaged(it.Key(), value, err)
 		w.at = end
 		return nil
 	}
@@ -122,7 +146,7 @@ func (w *walk) gap(pos store.Position) {
 	for w.at < pos {
 		held, until := w.log.Held(w.at)
 		until = min(until, pos)
-		if held {
+		if held && !leapt(w.at, until) {
 			w.bad = w.s.missing(w.log, w.at, until)
 		}
 		w.at = until

@@ -74,7 +74,7 @@ func (e *engine) Write(g *commit.Group) (err error) {
 	defer e.rescue(&err)
 	b := e.batch
 	b.Reset()
-	w := writer{e: e, b: b}
+	w := writer{e: e, b: b, g: g}
 	for _, m := range g.Moves { // first: a document may be written again in this group
 		w.move(m)
 	}
@@ -82,6 +82,7 @@ func (e *engine) Write(g *commit.Group) (err error) {
 		w.part(p)
 	}
 	w.table(g)
+	w.told()
 	for _, c := range g.Cuts {
 		w.cut(g, c)
 	}
@@ -111,6 +112,7 @@ func (e *engine) Write(g *commit.Group) (err error) {
 type writer struct {
 	e   *engine
 	b   *pebble.Batch
+	g   *commit.Group
 	key []byte // scratch
 	end []byte // scratch
 	err error
@@ -126,6 +128,9 @@ func (w *writer) note(err error) {
 // batch.
 func (w *writer) part(p *commit.Part) {
 	id := p.Log.ID
+	if p.First == 1 {
+		w.note(w.name(id, 0))
+	}
 	for from := 0; from < len(p.Ends); {
 		s := next(p, from)
 		op := w.b.SetDeferred(recordKeySize(id), s.size())
@@ -214,7 +219,7 @@ func (w *writer) covering(g *commit.Group, log *commit.Log, pos store.Position) 
 		var n int
 		first, n = parsePlace(it.Key())
 		end = first + store.Position(n)
-		ok = first <= pos
+		ok = first <= pos && pos < end
 	}
 	if err := it.Close(); err != nil && !pebble.IsCorruptionError(err) {
 		w.note(err)
@@ -228,13 +233,16 @@ func (e *engine) Revision(key []byte) (uint64, error) {
 	switch {
 	case err == nil:
 		return d.Revision, nil
+	case pebble.IsCorruptionError(err):
+		(*Store)(e).mendSoon(err)
+		return 0, nil
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrDamaged): // as good as gone
 		return 0, nil
 	}
 	return 0, err
 }
 
-// Keys implements commit.Engine.
+// Keys implements commit.Engine. Where keys cannot be read, some are not visited.
 func (e *engine) Keys(prefix []byte, visit func([]byte)) error {
 	from := appendDocument(nil, prefix)
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: after(from)})
@@ -244,5 +252,9 @@ func (e *engine) Keys(prefix []byte, visit func([]byte)) error {
 	for ok := it.First(); ok; ok = it.Next() {
 		visit(it.Key()[1:])
 	}
-	return it.Close()
+	if err = it.Close(); pebble.IsCorruptionError(err) {
+		(*Store)(e).mendSoon(err)
+		return nil
+	}
+	return err
 }

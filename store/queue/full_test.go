@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"gridmq/internal/bubble"
 	"gridmq/store"
 )
 
@@ -69,7 +69,7 @@ func (l *ledger) fill(full bool) {
 func TestFullMakesRoom(t *testing.T) {
 	for _, first := range []string{"full", "drained"} {
 		t.Run(first+" first", func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				l, o, q := fullQueues(t)
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan struct{})

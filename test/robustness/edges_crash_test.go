@@ -30,7 +30,7 @@ func TestWillOfClientThatReturnsAfterCrash(t *testing.T) {
 		"not when the session is over": {expiry: 0, delay: 60, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, h *house) {
+			inHouse(t, func(t *testing.T, h *house) {
 				h.enter()
 				sub := h.guest("sub", mqtt.V5)
 				h.depart(sub, h.arriveFor(sub, 2, "will/#"))
@@ -151,7 +151,7 @@ func TestWillMeetsReturn(t *testing.T) {
 // A clean start ends a session, and so publishes its will, at the moment at which
 // the will's delay is over: it is published once.
 func TestWillMeetsCleanStart(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		may := &hesitant{}
 		h.may = may
 		h.enter()
@@ -247,7 +247,7 @@ func slowScene(t *testing.T, h *house) (st *slowReader, pub *device, goOn func()
 // A message becomes durable just after its reader has not found it: it is not
 // lost, only early.
 func TestReadMeetsCommit(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		st, pub, goOn, got, n := slowScene(t, h)
 		st.Hold()
 		pub.publish(number1("a", 1, n+1), nil)
@@ -266,7 +266,7 @@ func TestReadMeetsCommit(t *testing.T) {
 // A session looks for a message before its publisher has said that there is a
 // commit to wait for.
 func TestReadMeetsPublish(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		st, pub, goOn, got, n := slowScene(t, h)
 		for i := range 8 { // each makes the publisher call Notify during the fan-out
 			h.arriveFor(h.guest(fmt.Sprintf("other-%d", i), mqtt.V5), 2, "a")
@@ -334,7 +334,7 @@ func (h *hesitant) Publish(id *broker.Identity, topic string) broker.Verdict {
 // A snapshot that falls between the PUBLISH of QoS 2 and its entry in the log
 // must not know the identifier: after a crash the message sent again is new.
 func TestSnapshotMeetsPublish(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		may := &hesitant{}
 		h.may = may
 		n := h.enter()
@@ -378,7 +378,7 @@ func TestSnapshotMeetsPublish(t *testing.T) {
 
 // What the engine cannot read at the moment is not lost for ever.
 func TestReadFails(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		h.enter()
 		sub, pub := h.guest("sub", mqtt.V5), h.guest("pub", mqtt.V5)
 		got := collect(sub)

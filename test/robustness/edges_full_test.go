@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 	"gridmq/store"
 	"gridmq/store/faulty"
@@ -16,9 +17,9 @@ import (
 // Histories around a store that refuses one write. Each is a promise that a
 // refusal in the wrong moment could break.
 
-// bubble runs a test in virtual time.
-func bubble(t *testing.T, run func(t *testing.T, h *house)) {
-	synctest.Test(t, func(t *testing.T) { run(t, newHouse(t)) })
+// inHouse runs a test in virtual time.
+func inHouse(t *testing.T, run func(t *testing.T, h *house)) {
+	bubble.Test(t, func(t *testing.T) { run(t, newHouse(t)) })
 }
 
 // collect makes d count what it hears, by number.
@@ -54,7 +55,7 @@ func number1(topic string, qos byte, n int64) mqtt.Message {
 func TestRefusedPublishIsNotTaken(t *testing.T) {
 	for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
 		t.Run(version(v), func(t *testing.T) {
-			bubble(t, func(t *testing.T, h *house) {
+			inHouse(t, func(t *testing.T, h *house) {
 				n := h.enter()
 				sub, pub := h.guest("sub", mqtt.V5), h.guest("pub", v)
 				got := collect(sub)
@@ -88,7 +89,7 @@ func version(v mqtt.Version) string {
 
 // Who is refused has no session that a later CONNACK could tell of [MQTT-3.2.2-2].
 func TestRefusedConnectLeavesNoSession(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		n := h.enter()
 		h.arrive(h.guest("first", mqtt.V5)) // session numbers are reserved with the first
 		d := h.guest("new", mqtt.V5)
@@ -115,7 +116,7 @@ func TestRefusedConnectChangesNothing(t *testing.T) {
 		"resume until disconnected": {expiry: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, h *house) {
+			inHouse(t, func(t *testing.T, h *house) {
 				n := h.enter()
 				sub, pub := h.guest("sub", mqtt.V5), h.guest("pub", mqtt.V5)
 				got := collect(sub)
@@ -143,7 +144,7 @@ func TestRefusedConnectChangesNothing(t *testing.T) {
 func TestCleanStartWithFullStore(t *testing.T) {
 	for name, expiry := range map[string]uint32{"kept": never, "not kept": 0} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, h *house) {
+			inHouse(t, func(t *testing.T, h *house) {
 				n := h.enter()
 				sub, pub := h.guest("sub", mqtt.V5), h.guest("pub", mqtt.V5)
 				h.depart(sub, h.arriveFor(sub, 1, "a"))
@@ -179,7 +180,7 @@ func TestCleanStartWithFullStore(t *testing.T) {
 // A clean start that is refused leaves the session its will, which comes once, when
 // it is due.
 func TestWillOfRefusedCleanStart(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		n := h.enter()
 		sub, d := h.guest("sub", mqtt.V5), h.guest("dying", mqtt.V5)
 		got := collect(sub)
@@ -207,7 +208,7 @@ func TestWillOfRefusedCleanStart(t *testing.T) {
 func TestUnsubscribeWithFullStore(t *testing.T) {
 	for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
 		t.Run(version(v), func(t *testing.T) {
-			bubble(t, func(t *testing.T, h *house) {
+			inHouse(t, func(t *testing.T, h *house) {
 				n := h.enter()
 				sub, pub := h.guest("sub", v), h.guest("pub", mqtt.V5)
 				got := collect(sub)
@@ -230,7 +231,7 @@ func TestUnsubscribeWithFullStore(t *testing.T) {
 // PUBREL says that PUBREC has been written down. When the store refused that,
 // PUBREL has to wait for the next attempt, or a crash makes a second copy.
 func TestPubrelAfterRefusedPubrec(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		n := h.enter()
 		sub, pub := h.guest("sub", mqtt.V5), h.guest("pub", mqtt.V5)
 		got := collect(sub)
@@ -262,7 +263,7 @@ func TestPubrelAfterRefusedPubrec(t *testing.T) {
 
 // Retained messages come although the store was full when it was their turn.
 func TestRetainedWithFullStore(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		n := h.enter()
 		sub, pub := h.guest("sub", mqtt.V5), h.guest("pub", mqtt.V5)
 		got := collect(sub)
@@ -282,7 +283,7 @@ func TestRetainedWithFullStore(t *testing.T) {
 
 // A will is a promise of CONNACK: it waits until the store takes it.
 func TestWillWithFullStore(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
+	inHouse(t, func(t *testing.T, h *house) {
 		n := h.enter()
 		sub, dying := h.guest("sub", mqtt.V5), h.guest("dying", mqtt.V5)
 		got := collect(sub)

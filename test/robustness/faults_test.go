@@ -6,11 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"gridmq/internal/bubble"
 	"gridmq/store"
 	"gridmq/store/faulty"
 )
@@ -35,7 +35,7 @@ func TestEachCallFails(t *testing.T) {
 		t.Run(fmt.Sprintf("%v: %v", c.call, c.err), func(t *testing.T) {
 			runs := 0
 			for n, reached := 1, true; reached && !t.Failed(); n += c.step {
-				synctest.Test(t, func(t *testing.T) { reached = failOne(t, c.call, n, c.err) })
+				bubble.Test(t, func(t *testing.T) { reached = failOne(t, c.call, n, c.err) })
 				if t.Failed() {
 					t.Logf("when call %d of %v failed", n, c.call)
 				}
@@ -76,7 +76,7 @@ func TestStartFails(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	for _, call := range []faulty.Call{faulty.Get, faulty.List, faulty.Read} {
 		t.Run(call.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := newHouse(t)
 				h.enter()
 				w := newTown(t, h)
@@ -122,7 +122,7 @@ func TestCrashAtEachWrite(t *testing.T) {
 			step := 1 + lost/2
 			runs := 0
 			for n, reached := 1, true; reached && !t.Failed(); n += step {
-				synctest.Test(t, func(t *testing.T) { reached = crashOnce(t, n, lost) })
+				bubble.Test(t, func(t *testing.T) { reached = crashOnce(t, n, lost) })
 				if t.Failed() {
 					t.Logf("when the broker crashed at write %d", n)
 				}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 	"gridmq/store"
 	"gridmq/store/faulty"
@@ -19,7 +19,7 @@ import (
 // else is refused and resumes by itself.
 func TestFullForAWhile(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		n := h.enter()
 		talk := newTalk(t, h)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"gridmq/internal/bubble"
 	"gridmq/mqtt"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestDurableBefore(t *testing.T) {
 	for name, c := range promises {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				h := newHouse(t)
 				n := h.enter()
 				came, act := c(t, h)
@@ -168,7 +169,7 @@ func acknowledged(qos byte, retain, wanted bool) promise {
 // TestNothingToWaitFor is the other side of the table: what has nothing to wait
 // for comes although the disk stands still.
 func TestNothingToWaitFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		n := h.enter()
 		volatile := h.guest("volatile", mqtt.V5)

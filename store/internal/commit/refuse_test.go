@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"gridmq/internal/bubble"
 	"gridmq/store"
 )
 
@@ -115,7 +116,7 @@ func TestRefuse(t *testing.T) {
 // TestSlackReturns uses the slack up with what is kept, against the contract,
 // and gives space back: what makes room is accepted first, then everything.
 func TestSlackReturns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		e := &small{takes: true}
 		e.slack.Store(100_000)
 		c := Start(e, Options{})
