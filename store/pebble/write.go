@@ -20,13 +20,24 @@ type engine Store
 // Space implements commit.Engine.
 func (e *engine) Space() (n, slack int64) {
 	if e.flushed.Swap(false) {
-		e.unflushed = int64(e.db.Metrics().WAL.Size)
+		e.unflushed = unflushed(e.db.Metrics())
 	}
 	n, slack = e.disk.space(e.unflushed)
 	if 2*n < e.disk.low()-e.disk.reserve {
 		e.squeeze()
 	}
 	return n, slack
+}
+
+// unflushed is how many bytes of the logs are still to be written to tables. What
+// Pebble says is too much after a group larger than a memtable: it counts the log
+// that went with the group until the next write, which a full store never gets. So
+// it is no more than the memtable, if that is all there is.
+func unflushed(m *pebble.Metrics) int64 {
+	if m.MemTable.Count <= 1 {
+		return int64(min(m.WAL.Size, m.MemTable.Size))
+	}
+	return int64(m.WAL.Size)
 }
 
 // squeezeEvery is how often a log is given up while hardly anything is free.
