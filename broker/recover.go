@@ -60,6 +60,11 @@ func (ns *namespace) loadDocuments() error {
 		ns.b.log.Error("session numbers damaged, going on above those in use", "namespace", ns.name, "err", err)
 	case !errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("read session numbers: %w", err)
+	default: // right when nothing was ever stored
+		if _, last := ns.b.store.Bounds(ns.log); last > 0 {
+			ns.b.log.Error("session numbers are missing, going on above those in use", "namespace", ns.name)
+			ns.partial = true
+		}
 	}
 	for _, load := range []struct {
 		what   string

@@ -39,6 +39,7 @@ func (c *conn) subscribe(body []byte) error {
 	}
 	var ticket store.Ticket
 	if len(todo.batch.Ops) > 0 {
+		todo.batch.Frees = !todo.more // a client that is back says again what it wants
 		if _, ticket, err = c.b.store.Submit(&todo.batch); err != nil {
 			return c.undoSubscribe(p, ack, &todo, storeGone("subscribe", err))
 		}
@@ -52,6 +53,7 @@ type subscribing struct {
 	id    uint32 // subscription identifier
 	batch store.Batch
 	old   []*subscription // what each filter so far has replaced, or nil
+	more  bool            // some filter is new
 }
 
 // undoSubscribe takes back what could not be stored: all of the packet. why,
@@ -120,6 +122,7 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 		return code, nil
 	}
 	todo.old = append(todo.old, old)
+	todo.more = todo.more || old == nil
 	if shared { // something may wait there
 		c.groups = append(c.groups, sub.g)
 	}

@@ -19,8 +19,9 @@ type StoreReport struct {
 }
 
 // CheckStore reads everything in the store of a data directory that no server
-// uses, and so finds every damaged record.
-func CheckStore(data string) (r StoreReport, err error) {
+// uses, and so finds every damaged record. clear removes what was found and set
+// aside, now or before, for good.
+func CheckStore(data string, clear bool) (r StoreReport, err error) {
 	dir := filepath.Join(data, storeDirectory)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("there is no store in %s", data)
@@ -39,6 +40,11 @@ func CheckStore(data string) (r StoreReport, err error) {
 		return r, fmt.Errorf("check the store in %s: %w", data, err)
 	}
 	r.Damaged = st.Damaged()
+	if clear {
+		if err := st.ClearDamage(); err != nil {
+			return r, fmt.Errorf("clear what was set aside in %s: %w", data, err)
+		}
+	}
 	return r, nil
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"gridmq/mqtt"
 	"gridmq/store"
 	"gridmq/store/memory"
+	"gridmq/store/pebble"
 )
 
 func TestServeAndDrain(t *testing.T) {
@@ -161,7 +163,7 @@ func TestOneServerPerDirectory(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "in use by process") || !strings.Contains(err.Error(), data) {
 		t.Errorf("a second server on one directory: %v, want that it is in use, and by whom", err)
 	}
-	if _, err := CheckStore(data); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := CheckStore(data, false); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a check of a store in use: %v, want that it is in use", err)
 	}
 }
@@ -207,12 +209,64 @@ func TestAFailedStoreEndsTheServer(t *testing.T) {
 
 func TestCheckStore(t *testing.T) {
 	data := t.TempDir()
-	if _, err := CheckStore(data); err == nil || !strings.Contains(err.Error(), "no store") {
+	if _, err := CheckStore(data, false); err == nil || !strings.Contains(err.Error(), "no store") {
 		t.Errorf("a check of an empty directory: %v, want that there is none", err)
 	}
 	run(t, Sources{Flags: flags(data)}).end(t)
-	r, err := CheckStore(data)
+	r, err := CheckStore(data, false)
 	if err != nil || len(r.Damaged) > 0 {
 		t.Errorf("a check of a fresh store: %+v, %v, want no damage", r, err)
+	}
+
+	st, err := pebble.Open(pebble.Options{Dir: filepath.Join(data, storeDirectory)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b store.Batch
+	b.Put([]byte("n/default/r/a"), []byte("not a document of this broker, but one of the store"))
+	if _, err := st.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CheckStore(data, false); err != nil { // opening moves it from the log, of which it was the end, to a table
+		t.Fatal(err)
+	}
+	flip(t, filepath.Join(data, storeDirectory), []byte("but one of the store"))
+	for i, clear := range []bool{false, true, false} {
+		want := 1
+		if i == 2 {
+			want = 0
+		}
+		if r, err := CheckStore(data, clear); err != nil || len(r.Damaged) != want {
+			t.Errorf("check %d of a store with a flipped bit: %+v, %v, want %d damaged", i+1, r, err, want)
+		}
+	}
+}
+
+// flip flips a bit of text, wherever a file in dir has it.
+func flip(t *testing.T, dir string, text []byte) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		if i := bytes.Index(b, text); i >= 0 {
+			b[i] ^= 1
+			found++
+			if err := os.WriteFile(name, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if found == 0 {
+		t.Fatalf("%q is in no file of %s", text, dir)
 	}
 }

@@ -22,16 +22,19 @@ func newStoreCmd() *cobra.Command {
 
 func newStoreCheckCmd() *cobra.Command {
 	var data string
+	var clear bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Read everything in the store and list what is damaged",
 		Long: `Read every record of the store and compare it with its checksum. The broker must
 be stopped. Damaged records are listed, one a line, and the exit code is 1; the
-broker starts all the same and does without them.`,
-		Example: `  gridmq store check --data /var/lib/gridmq`,
-		Args:    cobra.NoArgs,
+broker starts all the same and does without them. They are listed each time until
+--clear forgets them, which cannot be undone.`,
+		Example: `  gridmq store check --data /var/lib/gridmq
+  gridmq store check --data /var/lib/gridmq --clear`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			report, err := server.CheckStore(data)
+			report, err := server.CheckStore(data, clear)
 			if err != nil {
 				return err
 			}
@@ -44,7 +47,10 @@ broker starts all the same and does without them.`,
 				fmt.Fprintf(out, ": %s\n", d.Reason)
 			}
 			fmt.Fprintf(out, "read %d documents and %d log entries\n", report.Documents, report.Entries)
-			if n := len(report.Damaged); n > 0 {
+			if n := len(report.Damaged); n > 0 && clear {
+				fmt.Fprintf(out, "cleared %d damaged records\n", n)
+				return nil
+			} else if n > 0 {
 				return fmt.Errorf("%d damaged records in %s", n, data)
 			}
 			fmt.Fprintln(out, "no damage found")
@@ -52,5 +58,6 @@ broker starts all the same and does without them.`,
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "./data", "data `directory` of the broker")
+	cmd.Flags().BoolVar(&clear, "clear", false, "forget what is damaged, after it was listed")
 	return cmd
 }

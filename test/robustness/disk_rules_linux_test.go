@@ -1,6 +1,7 @@
 package robustness
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -107,4 +108,30 @@ func (f *flood) goesOn(t *testing.T) {
 			t.Errorf("%d messages of QoS %d came, want %d", n, qos, each)
 		}
 	}
+}
+
+// visit connects the regular, and disconnects it.
+func (f *flood) visit(t *testing.T, do func()) {
+	t.Helper()
+	l, _, err := f.regular.connect(t.Context())
+	if err != nil {
+		t.Fatalf("the regular: %v", err)
+	}
+	do()
+	f.regular.disconnect(l)
+	f.regular.close()
+}
+
+// comesBack is what most clients do: they connect and subscribe to what they are
+// subscribed to. Only what is new is refused.
+func (f *flood) comesBack(t *testing.T) {
+	f.visit(t, func() {
+		if codes, err := f.regular.subscribe(1, "quiet/#"); err != nil || codes[0].IsError() {
+			t.Errorf("SUBSCRIBE again: %v, %v, want it granted", codes, err)
+		}
+		codes, err := f.regular.subscribe(1, "new/#")
+		if r, ok := errors.AsType[refused](err); !ok || r.code != mqtt.QuotaExceeded {
+			t.Errorf("SUBSCRIBE to more: %v, %v, want %v", codes, err, mqtt.QuotaExceeded)
+		}
+	})
 }
