@@ -40,7 +40,7 @@ func freeBytes(t *testing.T, path string) int {
 // its name.
 func cram(t *testing.T, dir string, leave int) string {
 	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "crammed"))
+	f, err := os.OpenFile(filepath.Join(dir, "crammed"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
