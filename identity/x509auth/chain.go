@@ -1,0 +1,144 @@
+package x509auth
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"slices"
+	"time"
+
+	"gridmq/identity"
+)
+
+// anchors are the CA certificates of a namespace. They do not change.
+type anchors struct {
+	cas  []*CA
+	pool *x509.CertPool
+}
+
+// SetCAs replaces the CA certificates. Who is being judged meets the old ones or the
+// new ones. Revocation lists of a CA that stays are kept.
+func (a *Authenticator) SetCAs(cas []*CA) {
+	now := &anchors{cas: slices.Clone(cas), pool: x509.NewCertPool()}
+	for _, ca := range cas {
+		now.pool.AddCert(ca.Certificate)
+	}
+	a.anchors.Store(now)
+}
+
+// verify finds a chain from the client's certificate to a registered CA on which
+// nothing is revoked, and returns that CA.
+func (a *Authenticator) verify(ctx context.Context, certs []*x509.Certificate) (*CA, error) {
+	trusted := a.anchors.Load()
+	chains, err := trusted.chains(certs)
+	if err != nil {
+		return nil, err
+	}
+	for _, chain := range chains {
+		if err = a.checkRevocation(ctx, chain); err == nil {
+			return trusted.find(chain[len(chain)-1]), nil
+		}
+	}
+	return nil, err
+}
+
+// chains are all chains to a registered CA: at least one, each of the certificate,
+// those that the client sent, and the CA at the end.
+func (t *anchors) chains(certs []*x509.Certificate) ([][]*x509.Certificate, error) {
+	sent := x509.NewCertPool()
+	for _, c := range certs[1:] {
+		sent.AddCert(c)
+	}
+	now := time.Now()
+	chains, err := certs[0].Verify(x509.VerifyOptions{
+		Roots: t.pool, Intermediates: sent, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err != nil {
+		if ca := t.expired(certs, now); ca != nil {
+			return nil, refuse("CA certificate %q expired at %s", ca.Name, ca.Certificate.NotAfter.UTC().Format(time.RFC3339))
+		}
+		return nil, &identity.Error{Kind: identity.NotAuthorized, Err: err,
+			Reason: "the certificate is not signed by a CA certificate of the namespace, nor by one that the client sent and that leads to one"}
+	}
+	// A registered CA is not signed by one only because it is one.
+	chains = slices.DeleteFunc(chains, func(chain []*x509.Certificate) bool { return len(chain) < 2 })
+	if len(chains) == 0 {
+		return nil, refuse("the client's certificate is itself a CA certificate of the namespace")
+	}
+	return chains, nil
+}
+
+// expired returns the CA that the client's certificates name as issuer and whose
+// time is over, if there is one.
+func (t *anchors) expired(certs []*x509.Certificate, now time.Time) *CA {
+	for _, ca := range t.cas {
+		for _, c := range certs {
+			if bytes.Equal(c.RawIssuer, ca.Certificate.RawSubject) && now.After(ca.Certificate.NotAfter) {
+				return ca
+			}
+		}
+	}
+	return nil
+}
+
+func (t *anchors) find(c *x509.Certificate) *CA {
+	for _, ca := range t.cas {
+		if ca.Certificate.Equal(c) {
+			return ca
+		}
+	}
+	return nil
+}
+
+// An issuer is a name and a key: what signs, whatever certificates it has.
+type issuer [sha256.Size]byte
+
+func issuerOf(ca *x509.Certificate) issuer {
+	h := sha256.New()
+	h.Write(ca.RawSubject) // DER: says itself where it ends
+	h.Write(ca.RawSubjectPublicKeyInfo)
+	return issuer(h.Sum(nil))
+}
+
+// checkRevocation asks about each certificate of a chain but the anchor, which the
+// namespace's owner vouches for.
+func (a *Authenticator) checkRevocation(ctx context.Context, chain []*x509.Certificate) error {
+	for i, cert := range chain[:len(chain)-1] {
+		if err := a.checkLists(cert, issuerOf(chain[i+1])); err != nil {
+			return err
+		}
+		if a.ocsp != nil {
+			if err := a.ocsp.check(ctx, cert, chain[i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Revoked says whether a certificate may not be used any more, as far as can be told
+// at once: by the revocation lists and by what OCSP has answered. It is for live
+// connections, after SetCRLs; the error is the refusal. A certificate of which no
+// registered CA is the direct issuer is not on any list.
+func (a *Authenticator) Revoked(cert *x509.Certificate) error {
+	if len(a.crls.Load().lists) == 0 && a.ocsp == nil {
+		return nil // and no signature has to be checked
+	}
+	for _, ca := range a.anchors.Load().cas {
+		if !bytes.Equal(cert.RawIssuer, ca.Certificate.RawSubject) || cert.CheckSignatureFrom(ca.Certificate) != nil {
+			continue
+		}
+		by := issuerOf(ca.Certificate)
+		if err := a.checkLists(cert, by); err != nil {
+			return err
+		}
+		if a.ocsp != nil {
+			if answer, ok := a.ocsp.remembered(query{by, serialOf(cert.SerialNumber)}); ok && answer.revoked {
+				return refuse("the certificate with serial number %x was revoked, says OCSP", cert.SerialNumber)
+			}
+		}
+	}
+	return nil
+}

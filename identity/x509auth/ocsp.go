@@ -1,0 +1,204 @@
+package x509auth
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ocsp"
+
+	"gridmq/identity"
+)
+
+// OCSP are the settings for asking an issuer whether a certificate is still good.
+// Without an answer nobody gets in. The zero value is ready to use.
+//
+// The address to ask is in the certificate. It is used only after a registered CA
+// has been found to vouch for the certificate, and redirects are not followed.
+type OCSP struct {
+	// Responder is asked instead of what certificates name: an http or https URL.
+	Responder string
+	// Transport sends the requests. Default http.DefaultTransport.
+	Transport http.RoundTripper
+	// Timeout bounds one question, waiting for its turn included. Default 5 s.
+	Timeout time.Duration
+	// AtOnce is how many questions are under way. Default 64.
+	AtOnce int
+	// CacheSize is how many answers are remembered, 200 bytes each. Default 10,000.
+	CacheSize int
+	// CacheFor is how long, and never longer than the answer says. Default 1 h.
+	CacheFor time.Duration
+}
+
+const maxAnswer = 64 << 10 // bytes
+
+// responders asks, and remembers answers.
+type responders struct {
+	OCSP
+	client *http.Client
+	slots  chan struct{}
+
+	mu      sync.Mutex
+	answers map[query]answer
+}
+
+// A query is which certificate of whom.
+type query struct {
+	by     issuer
+	serial serial
+}
+
+type answer struct {
+	revoked bool
+	until   time.Time
+}
+
+func newResponders(o OCSP) *responders {
+	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
+	o.AtOnce = cmp.Or(o.AtOnce, 64)
+	o.CacheSize = cmp.Or(o.CacheSize, 10_000)
+	o.CacheFor = cmp.Or(o.CacheFor, time.Hour)
+	client := &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &responders{OCSP: o, client: client, slots: make(chan struct{}, o.AtOnce), answers: map[query]answer{}}
+}
+
+// check refuses a certificate that its issuer does not call good.
+func (r *responders) check(ctx context.Context, cert, ca *x509.Certificate) error {
+	q := query{issuerOf(ca), serialOf(cert.SerialNumber)}
+	got, ok := r.remembered(q)
+	if !ok {
+		var err error
+		if got, err = r.ask(ctx, cert, ca); err != nil {
+			return &identity.Error{Kind: identity.Unavailable, Reason: "OCSP did not tell whether the certificate is revoked", Err: err}
+		}
+		r.remember(q, got)
+	}
+	if got.revoked {
+		return refuse("the certificate with serial number %x was revoked, says OCSP", cert.SerialNumber)
+	}
+	return nil
+}
+
+func (r *responders) ask(ctx context.Context, cert, ca *x509.Certificate) (answer, error) {
+	ctx, stop := context.WithTimeout(ctx, r.Timeout)
+	defer stop()
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
+	}
+	body, err := r.fetch(ctx, cert, ca)
+	if err != nil {
+		return answer{}, err
+	}
+	said, err := ocsp.ParseResponseForCert(body, cert, ca)
+	if err != nil {
+		return answer{}, err
+	}
+	now := time.Now()
+	if err := mayAnswer(said, ca, now); err != nil {
+		return answer{}, err
+	}
+	until := now.Add(r.CacheFor)
+	if !said.NextUpdate.IsZero() && said.NextUpdate.Before(until) {
+		until = said.NextUpdate
+	}
+	switch said.Status {
+	case ocsp.Good, ocsp.Revoked:
+		return answer{said.Status == ocsp.Revoked, until}, nil
+	}
+	return answer{}, errors.New("the responder does not know the certificate")
+}
+
+// fetch sends one question to the certificate's responder.
+func (r *responders) fetch(ctx context.Context, cert, ca *x509.Certificate) ([]byte, error) {
+	at := r.Responder
+	if at == "" && len(cert.OCSPServer) > 0 {
+		at = cert.OCSPServer[0]
+	}
+	if u, err := url.Parse(at); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("the certificate names no responder to ask by HTTP (%.100q)", at)
+	}
+	question, err := ocsp.CreateRequest(cert, ca, nil)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, bytes.NewReader(question))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/ocsp-request")
+	req.Header.Set("Accept", "application/ocsp-response")
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the responder answered %d", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if len(body) > maxAnswer {
+		return nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	}
+	return body, err
+}
+
+// mayAnswer checks what the parser does not: that the answer is of now, and that a
+// signer other than the CA was made one by it. Every client has a certificate that
+// the CA signed; none may call itself good. RFC 6960, section 4.2.2.2.
+func mayAnswer(said *ocsp.Response, ca *x509.Certificate, now time.Time) error {
+	switch {
+	case said.ThisUpdate.After(now.Add(maxSkew)):
+		return errors.New("the answer is from the future")
+	case !said.NextUpdate.IsZero() && said.NextUpdate.Before(now):
+		return errors.New("the answer is out of date")
+	case said.NextUpdate.IsZero() && said.ThisUpdate.Before(now.Add(-24*time.Hour)):
+		return errors.New("the answer is more than a day old")
+	}
+	by := said.Certificate
+	switch {
+	case by == nil || by.Equal(ca):
+		return nil
+	case !slices.Contains(by.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning):
+		return errors.New("the answer is signed by a certificate that is not for OCSP")
+	case now.Before(by.NotBefore) || now.After(by.NotAfter):
+		return errors.New("the answer is signed by a certificate that is out of date")
+	}
+	return nil
+}
+
+// remembered returns an answer that still holds.
+func (r *responders) remembered(q query) (got answer, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if got, ok = r.answers[q]; ok && !time.Now().Before(got.until) {
+		delete(r.answers, q)
+		return answer{}, false
+	}
+	return got, ok
+}
+
+// remember keeps an answer. When there is no room, some other one goes: it is asked
+// for again.
+func (r *responders) remember(q query, got answer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for other := range r.answers {
+		if len(r.answers) < r.CacheSize {
+			break
+		}
+		delete(r.answers, other)
+	}
+	r.answers[q] = got
+}
