@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"strings"
+
+	"gridmq/identity"
 	"gridmq/mqtt"
 	"gridmq/session"
 	"gridmq/store"
@@ -24,7 +27,7 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 			return false, ns.record(c, x, p, will, owed, true)
 		}
 		x.mu.Lock()
-		if x.owner != c.id.Name {
+		if !strings.EqualFold(x.owner, c.id.Load().Name) { // spec/identity.md 6.5
 			x.mu.Unlock()
 			ns.mu.Unlock()
 			return false, protocolError("connect", mqtt.NotAuthorized, "the client identifier belongs to another client's session")
@@ -95,7 +98,7 @@ func (ns *namespace) create(c *conn, p *mqtt.Connect) (*mailbox, error) {
 	if l.Sessions > 0 && len(ns.sessions) >= l.Sessions {
 		return nil, protocolError("connect", mqtt.QuotaExceeded, "the namespace has its maximum of sessions")
 	}
-	if l.SessionsPerName > 0 && c.id.Name != "" && ns.perName[c.id.Name] >= l.SessionsPerName {
+	if l.SessionsPerName > 0 && c.id.Load().Name != "" && ns.perName[identity.Fold(c.id.Load().Name)] >= l.SessionsPerName {
 		return nil, protocolError("connect", mqtt.QuotaExceeded, "the client has its maximum of sessions")
 	}
 	durable := c.expiry > 0
@@ -103,7 +106,7 @@ func (ns *namespace) create(c *conn, p *mqtt.Connect) (*mailbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := ns.newMailbox(id, p.ClientID, c.id.Name, durable)
+	x := ns.newMailbox(id, p.ClientID, c.id.Load().Name, durable)
 	ns.connectTo(x, c)
 	ns.adopt(x)
 	return x, nil
@@ -113,7 +116,7 @@ func (ns *namespace) create(c *conn, p *mqtt.Connect) (*mailbox, error) {
 func (ns *namespace) adopt(x *mailbox) {
 	ns.sessions[x.clientID] = x
 	ns.byID[x.id] = x
-	ns.perName[x.owner]++
+	ns.perName[identity.Fold(x.owner)]++
 }
 
 // record makes a connection durable before its CONNACK: the end of the session
@@ -163,6 +166,9 @@ func (ns *namespace) submitRecord(c *conn, x *mailbox, p *mqtt.Connect, will *se
 	x.doc.Expiry, x.doc.Online, x.doc.Closed = c.expiry, true, nowMillis()
 	x.doc.setWill(will)
 	x.theWill = will
+	if x.doc.Principal = nil; will != nil {
+		x.doc.Principal = c.id.Load().Principal
+	}
 	b := store.Batch{Frees: x.stored} // who is back may take what waits
 	x.stored = x.durable || will != nil
 	if x.stored {

@@ -3,7 +3,11 @@ package broker
 import (
 	"context"
 	"crypto/tls"
+	"net/netip"
+	"sync/atomic"
+	"time"
 
+	"gridmq/identity"
 	"gridmq/mqtt"
 )
 
@@ -22,18 +26,56 @@ type Peer struct {
 	Transport, Listener string
 	// TLS is nil on plain connections. Certificates in it are not verified.
 	TLS *tls.ConnectionState
+	// Address is the client's, also behind a proxy.
+	Address netip.Addr
 }
 
 // An Identity is who a client has been found to be.
 type Identity struct {
-	// Name is the client authentication name. Sessions belong to it.
+	// Name is the client authentication name. Sessions belong to it, in any case of
+	// its letters.
 	Name string
+	// Principal is what else is known; nil in a namespace without a registry.
+	Principal *identity.Principal
+	// Rights are the Authorizer's: what it has found out about this client.
+	Rights atomic.Value
+}
+
+// expires is when the credential ends; zero: never.
+func (id *Identity) expires() (t time.Time) {
+	if id.Principal != nil {
+		t = id.Principal.Expires
+	}
+	return t
 }
 
 // An Authenticator decides who a client is. The error is an *mqtt.Error whose
 // code goes into the CONNACK; any other error is told as ServerUnavailable.
 type Authenticator interface {
 	Authenticate(ctx context.Context, l Login) (*Identity, error)
+}
+
+// An Authenticator that is a MethodAuthenticator knows Authentication Methods
+// (section 4.12). A CONNECT with one that it does not know is refused.
+type MethodAuthenticator interface {
+	Method(name string) bool
+	// Renew answers an AUTH of a client that is connected, whose new data is in
+	// l.Connect. The identity is the old one with another credential.
+	Renew(ctx context.Context, l Login, old *Identity) (*Identity, error)
+}
+
+// An Authenticator that is a Reviewer looks again at clients that are connected.
+type Reviewer interface {
+	Review(p Peer, id *Identity) Judgement
+}
+
+// A Judgement is what becomes of a client that was looked at again.
+type Judgement struct {
+	// End is the reason code with which its connection ends, if not Success.
+	End    mqtt.Code
+	Reason string
+	// Changed says that it may do other things than before.
+	Changed bool
 }
 
 // A Verdict answers "may it?". The zero value is yes.

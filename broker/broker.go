@@ -22,7 +22,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +60,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics. nil is fine.
 	Registerer prometheus.Registerer
+	// Observer is told who comes and goes. Default: nobody.
+	Observer Observer
 	// Progress is told how recovery goes, when it takes long.
 	Progress func(namespace string, done, total int)
 }
@@ -78,11 +79,14 @@ type Broker struct {
 	store      store.Store
 	log        *slog.Logger
 	relay      Relay
+	observer   Observer
 	metrics    *metrics
-	namespaces map[string]*namespace
+	namespaces atomic.Pointer[map[string]*namespace] // replaced when one comes or goes; see tenancy.go
+	tenancy    sync.Mutex                            // held by who replaces it
 	deadlines  *deadlines
 	flushers   *flushers
 
+	ctx      context.Context // of the broker's own goroutines; a namespace may come later
 	stop     context.CancelFunc
 	stopping chan struct{}
 	tasks    sync.WaitGroup // the broker's own goroutines
@@ -100,42 +104,33 @@ func New(o Options) (*Broker, error) {
 	if o.Store == nil {
 		return nil, errors.New("broker: Options.Store is missing")
 	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	b := &Broker{
-		store: o.Store, log: o.Logger, relay: o.Relay,
-		namespaces: make(map[string]*namespace), deadlines: newDeadlines(), flushers: newFlushers(),
+		store: o.Store, log: o.Logger, relay: o.Relay, observer: o.Observer,
+		deadlines: newDeadlines(), flushers: newFlushers(),
 		stopping: make(chan struct{}), conns: make(map[*conn]struct{}), failed: make(chan struct{}),
 	}
 	b.metrics = newMetrics(o.Registerer, b)
 	ctx, stop := context.WithCancel(context.Background())
-	b.stop = stop
-	for _, c := range o.Namespaces {
-		if strings.Contains(c.Name, "/") || b.namespaces[c.Name] != nil { // it is part of keys
-			stop()
-			return nil, fmt.Errorf("namespace %q: its name has a slash or is there twice", c.Name)
-		}
-		ns, err := b.openNamespace(c, o.Progress)
-		if err != nil {
-			stop()
-			return nil, fmt.Errorf("recover namespace %q: %w", c.Name, err)
-		}
-		b.namespaces[c.Name] = ns
+	b.ctx, b.stop = ctx, stop
+	spaces, err := b.recover(o)
+	if err != nil {
+		stop()
+		return nil, err
 	}
-	for _, ns := range b.namespaces {
-		if err := ns.resume(); err != nil {
-			stop()
-			return nil, fmt.Errorf("recover namespace %q: %w", ns.name, err)
-		}
-	}
+	b.namespaces.Store(&spaces)
 	for range runtime.GOMAXPROCS(0) {
 		b.tasks.Go(b.flushers.run)
 	}
 	b.tasks.Go(func() { b.deadlines.run(b.stopping) })
 	b.tasks.Go(func() { b.beat(ctx) })
-	for _, ns := range b.namespaces {
-		b.tasks.Go(func() { ns.kept = ns.queues.Run(ctx, ns) == nil })
+	for _, ns := range spaces {
+		ns.run(ctx)
 	}
 	return b, nil
 }
@@ -154,7 +149,7 @@ func (b *Broker) storeFailed(err error) {
 // SetLimits replaces the limits of a namespace. Connections keep what was
 // announced to them until they come back.
 func (b *Broker) SetLimits(namespace string, l Limits) error {
-	ns := b.namespaces[namespace]
+	ns := b.namespace(namespace)
 	if ns == nil {
 		return fmt.Errorf("set limits: no namespace %q", namespace)
 	}
@@ -216,7 +211,7 @@ func (b *Broker) Close() error {
 	b.flushers.close()
 	b.stop()
 	b.tasks.Wait()
-	for _, ns := range b.namespaces {
+	for _, ns := range b.all() {
 		if ns.kept {
 			ns.writeBeat(nowMillis(), true)
 		}
@@ -239,7 +234,7 @@ func (b *Broker) beat(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			for _, ns := range b.namespaces {
+			for _, ns := range b.all() {
 				ns.beat(time.Now().UnixMilli())
 			}
 		case <-ctx.Done():

@@ -35,22 +35,27 @@ const (
 	causeOverflow  cause = "queue_overflow"
 	causeEnded     cause = "administrative"
 	causeStore     cause = "store_error"
+	causeIdentity  cause = "authentication" // the credential ended, or the client was changed
+	causeRights    cause = "authorization"  // a subscription lost its grant
 )
 
 // A conn is one network connection. Its fields belong to its reader, except
 // where they say otherwise.
 type conn struct {
-	b      *Broker
-	ns     *namespace
-	nc     Conn
-	peer   Peer
-	client string // its identifier, for the log
-	limits *Limits
-	id     *Identity
-	x      *mailbox
-	v      mqtt.Version
-	v5     bool
-	rest   []byte // read together with CONNECT
+	b        *Broker
+	ns       *namespace
+	nc       Conn
+	peer     Peer
+	client   string // its identifier
+	username string // that it gave, for the list of refusals
+	method   string // the Authentication Method of CONNECT
+	limits   *Limits
+	rates    rates
+	id       atomic.Pointer[Identity]
+	x        *mailbox
+	v        mqtt.Version
+	v5       bool
+	rest     []byte // read together with CONNECT
 
 	problems  bool // the client wants reason strings (section 3.1.2.11.7)
 	max       uint32
@@ -66,6 +71,7 @@ type conn struct {
 	active    atomic.Int64
 	keep      int64 // keep alive, ms, with its half on top; 0: none
 	alive     *deadline
+	renewal   *deadline    // when the credential ends
 	ended     atomic.Bool  // end was called
 	why       atomic.Value // cause
 
@@ -123,9 +129,11 @@ func (b *Broker) Serve(nc Conn, peer Peer) {
 	}()
 	if err := c.connect(); err != nil {
 		b.metrics.refused(err)
+		b.observer.Refused(c.visit(), err)
 		c.debug("connect refused", "remote", nc.RemoteAddr(), "err", err)
 		return
 	}
+	b.observer.Connected(c.visit())
 	err := c.readLoop()
 	c.leave(err)
 }
@@ -396,15 +404,6 @@ func (c *conn) disconnected(body []byte) error {
 	return io.EOF
 }
 
-// authenticated handles AUTH. Re-authentication belongs to the method that was
-// used at CONNECT; none that is configured here has it [MQTT-4.12.1-1].
-func (c *conn) authenticated(body []byte) error {
-	if _, err := mqtt.ReadAuth(c.v, body); err != nil {
-		return err
-	}
-	return protocolError("receive AUTH", mqtt.ProtocolError, "the connection did not begin with an authentication method")
-}
-
 // belongTo says whose connection this is, once. Besides the reader only end
 // looks, which may come at any time.
 func (c *conn) belongTo(x *mailbox) {
@@ -425,14 +424,9 @@ func (c *conn) mayPublish(name string) Verdict {
 	a := &c.allowed
 	rev := c.ns.authorizer.Revision()
 	if !a.valid || a.revision != rev || a.topic != name {
-		*a = verdictCache{topic: name, revision: rev, valid: true, verdict: c.ns.authorizer.Publish(c.id, name)}
+		*a = verdictCache{topic: name, revision: rev, valid: true, verdict: c.ns.authorizer.Publish(c.id.Load(), name)}
 	}
 	return a.verdict
-}
-
-// context for calls that may wait during CONNECT.
-func (c *conn) connectContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), c.limits.ConnectTimeout)
 }
 
 var _ session.Gate = (*mailbox)(nil)

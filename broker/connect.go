@@ -16,7 +16,7 @@ import (
 // connect reads and answers CONNECT. With an error the connection has been
 // answered and must be closed. Order of checks: spec/mqtt-protocol.md 2.7.
 func (c *conn) connect() error {
-	ns := c.b.namespaces[c.peer.Namespace]
+	ns := c.b.namespace(c.peer.Namespace)
 	if ns == nil {
 		return fmt.Errorf("no namespace %q", c.peer.Namespace)
 	}
@@ -32,9 +32,13 @@ func (c *conn) connect() error {
 	if err := c.check(p); err != nil {
 		return c.refuse(err)
 	}
-	ctx, cancel := c.connectContext()
-	defer cancel()
-	if c.id, err = ns.authenticator.Authenticate(ctx, Login{Namespace: ns.name, Peer: c.peer, Connect: p}); err != nil {
+	c.client, c.username = p.ClientID, p.Username
+	c.limitRates()
+	if err := ns.mayConnect(p.ClientID); err != nil {
+		return c.refuse(err)
+	}
+	revision := ns.authorizer.Revision()
+	if err := c.authenticate(p); err != nil {
 		return c.refuse(err)
 	}
 	assigned := p.ClientID == ""
@@ -51,8 +55,16 @@ func (c *conn) connect() error {
 	if err != nil {
 		return c.refuse(err)
 	}
+	if present {
+		ns.enforce(c.x, c.id.Load())
+	}
 	ack := c.connack(p, assigned, present)
+	c.username = ""
 	c.begin(p, ack)
+	c.limitLife()
+	if ns.authorizer.Revision() != revision { // whoever looked for live clients has missed this one
+		ns.review(c)
+	}
 	_ = c.nc.SetReadDeadline(time.Time{})
 	c.rest = rest
 	return nil
@@ -123,7 +135,7 @@ func (c *conn) refuse(err error) error {
 	code := mqtt.ServerUnavailable
 	if errors.As(err, &e) {
 		code = e.Code
-	} else if c.id == nil && c.v == 0 {
+	} else if c.v == 0 {
 		return err // nothing was understood, or the connection is lost
 	}
 	if c.v == 0 || code == mqtt.MalformedPacket && !c.v5 || code == mqtt.ProtocolError && !c.v5 {
@@ -165,7 +177,7 @@ func (c *conn) check(p *mqtt.Connect) error {
 		return protocolError("connect", mqtt.ProtocolError, "authentication data without a method")
 	}
 	if p.Properties.Has(mqtt.PropAuthenticationMethod) { // [MQTT-4.12.0-1]
-		if m, ok := c.ns.authenticator.(interface{ Method(string) bool }); !ok || !m.Method(p.Properties.AuthenticationMethod) {
+		if m, ok := c.ns.authenticator.(MethodAuthenticator); !ok || !m.Method(p.Properties.AuthenticationMethod) {
 			return protocolError("connect", mqtt.BadAuthenticationMethod, "this namespace has no such authentication method")
 		}
 	}
@@ -190,7 +202,7 @@ func (c *conn) willOf(p *mqtt.Connect) (*session.Will, error) {
 	if w.Retain && l.RetainedBytes > 0 && len(w.Payload) > l.RetainedBytes {
 		return nil, protocolError("connect", mqtt.QuotaExceeded, "the will is too large to be retained")
 	}
-	if v := c.ns.authorizer.Publish(c.id, w.Topic); v.Code.IsError() {
+	if v := c.ns.authorizer.Publish(c.id.Load(), w.Topic); v.Code.IsError() {
 		return nil, protocolError("connect", v.Code, "will topic: "+v.Reason)
 	}
 	out := &session.Will{Message: mqtt.Message{Topic: w.Topic, QoS: w.QoS, Retain: w.Retain, Payload: w.Payload}}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"gridmq/identity"
 	"gridmq/mqtt"
 	"gridmq/session"
 	"gridmq/store/queue"
@@ -55,6 +56,11 @@ type sessionDoc struct {
 	Will     []byte       `json:"will,omitempty"`     // mqtt.AppendMessage
 	Delay    uint32       `json:"delay,omitempty"`    // of the will, seconds
 	WillLife uint32       `json:"willLife,omitempty"` // its expiry interval, seconds
+	// Principal is who the will is from, so that a restart can judge it.
+	Principal *identity.Principal `json:"principal,omitempty"`
+	// Retired are the slots of subscriptions that lost their grant: what waits only
+	// because of them is not sent.
+	Retired []uint32 `json:"retired,omitempty"`
 }
 
 func (d *sessionDoc) setWill(w *session.Will) {

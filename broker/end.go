@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"gridmq/identity"
 	"gridmq/mqtt"
 	"gridmq/session"
 	"gridmq/store"
@@ -118,8 +119,9 @@ func (ns *namespace) forget(x *mailbox) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	delete(ns.sessions, x.clientID)
-	if ns.perName[x.owner]--; ns.perName[x.owner] <= 0 {
-		delete(ns.perName, x.owner)
+	name := identity.Fold(x.owner)
+	if ns.perName[name]--; ns.perName[name] <= 0 {
+		delete(ns.perName, name)
 	}
 	delete(ns.byID, x.id)
 }

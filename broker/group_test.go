@@ -289,7 +289,7 @@ func TestSharedHandedAtCrash(t *testing.T) {
 			t.Fatalf("%d messages, want 2; the state was %x", g.q.Len(), state)
 		}
 		d := h.connect("d", expiry(1000))
-		d.receives("1", "2")
+		d.receivesOf("1", "2")
 		h.settled()
 	})
 }
@@ -307,7 +307,7 @@ func TestSharedHandedInSnapshot(t *testing.T) {
 		synctest.Wait()
 		h.crash()
 		d := h.connect("d", expiry(1000))
-		d.receives("1", "2")
+		d.receivesOf("1", "2")
 		h.settled()
 	})
 }

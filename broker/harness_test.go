@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,11 +37,12 @@ type house struct {
 	inner  store.Store
 	limits Limits
 	auth   Authorizer
+	who    Authenticator
 }
 
 // build starts a house with one namespace, "test", that allows everything.
 func build(t tb, change ...func(*Limits)) *house {
-	h := &house{t: t, inner: memory.New(memory.Options{}), limits: StandardLimits(), auth: AllowAll{}}
+	h := &house{t: t, inner: memory.New(memory.Options{}), limits: StandardLimits(), auth: AllowAll{}, who: AllowAll{}}
 	for _, f := range change {
 		f(&h.limits)
 	}
@@ -59,14 +61,14 @@ func (h *house) start() {
 	h.t.Helper()
 	var err error
 	h.b, err = New(Options{Store: h.st, Namespaces: []NamespaceConfig{{
-		Name: "test", Limits: h.limits, Authenticator: AllowAll{}, Authorizer: h.auth,
+		Name: "test", Limits: h.limits, Authenticator: h.who, Authorizer: h.auth,
 	}}})
 	if err != nil {
 		h.t.Fatalf("New: %v", err)
 	}
 }
 
-func (h *house) ns() *namespace { return h.b.namespaces["test"] }
+func (h *house) ns() *namespace { return h.b.all()["test"] }
 
 // stop ends the broker as an operator does.
 func (h *house) stop() {
@@ -113,13 +115,18 @@ type device struct {
 // dial opens a connection without a CONNECT.
 func (h *house) dial(v mqtt.Version) *device { return h.dialSize(v, 64<<10) }
 
-func (h *house) dialSize(v mqtt.Version, size int) *device {
+func (h *house) dialSize(v mqtt.Version, size int) *device { return h.dialIn("test", v, size) }
+
+// dialTo opens a connection to another namespace.
+func (h *house) dialTo(namespace string) *device { return h.dialIn(namespace, mqtt.V5, 64<<10) }
+
+func (h *house) dialIn(namespace string, v mqtt.Version, size int) *device {
 	server, client := listener.NewPipeSize(size)
 	d := &device{t: h.t, nc: client, v: v, gone: make(chan struct{})}
 	b := h.b
 	go func() {
 		defer close(d.gone)
-		b.Serve(server, Peer{Namespace: "test", Transport: "pipe"})
+		b.Serve(server, Peer{Namespace: namespace, Transport: "pipe"})
 	}()
 	return d
 }
@@ -243,6 +250,8 @@ func (d *device) decode(h mqtt.Header, body []byte) (any, error) {
 		return mqtt.ReadUnsuback(d.v, body)
 	case mqtt.DISCONNECT:
 		return mqtt.ReadDisconnect(d.v, body)
+	case mqtt.AUTH:
+		return mqtt.ReadAuth(d.v, body)
 	case mqtt.PINGRESP:
 		return mqtt.PINGRESP, nil
 	case mqtt.PUBLISH:
@@ -433,6 +442,19 @@ func (d *device) receives(payloads ...string) {
 		if m := d.receive(); m.Payload != p {
 			d.t.Fatalf("received %q, want %q", m.Payload, p)
 		}
+	}
+}
+
+// receivesOf is receives for messages of a shared group, whose order is nobody's
+// promise (section 4.6): two goroutines may hand them out.
+func (d *device) receivesOf(payloads ...string) {
+	d.t.Helper()
+	var got []string
+	for range payloads {
+		got = append(got, d.receive().Payload)
+	}
+	if slices.Sort(got); !slices.Equal(got, payloads) {
+		d.t.Fatalf("received %q, want %q in any order", got, payloads)
 	}
 }
 

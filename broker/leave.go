@@ -11,7 +11,10 @@ import (
 
 // end closes a connection from outside, telling a v5 client why. It does not
 // wait: a goroutine with a time-out writes the DISCONNECT.
-func (c *conn) end(code mqtt.Code, why cause) {
+func (c *conn) end(code mqtt.Code, why cause) { c.endSaying(code, why, "") }
+
+// endSaying is end with a reason string.
+func (c *conn) endSaying(code mqtt.Code, why cause, reason string) {
 	if !c.ended.CompareAndSwap(false, true) {
 		return
 	}
@@ -29,7 +32,7 @@ func (c *conn) end(code mqtt.Code, why cause) {
 	go func() {
 		defer c.b.serving.Done()
 		if x != nil {
-			c.farewell(code, "")
+			c.farewell(code, reason)
 		}
 		_ = c.nc.Close()
 	}()
@@ -101,10 +104,12 @@ func (c *conn) leave(err error) {
 	}
 	_ = c.nc.Close()
 	c.b.deadlines.remove(c.alive)
+	c.b.deadlines.remove(c.renewal)
 	why, _ := c.why.Load().(cause)
 	c.b.metrics.closed(string(why))
 	c.b.metrics.disconnected(c.peer.Transport, c.v)
 	c.debug("connection ended", "why", string(why), "err", err)
+	c.b.observer.Disconnected(c.visit(), string(why), err)
 	c.ns.detach(c)
 }
 

@@ -40,6 +40,13 @@ type Limits struct {
 	// Sessions bounds sessions, SessionsPerName those of one authentication name.
 	Sessions, SessionsPerName int
 
+	// Rates are per second, 0 is no limit, and a second's worth may come at once.
+	// ConnectRate and SubscribeRate (SUBSCRIBE and UNSUBSCRIBE) bound the namespace,
+	// PublishRate and PublishBytes its inbound messages and their payload bytes.
+	ConnectRate, SubscribeRate, PublishRate, PublishBytes int
+	// The same of one session.
+	SessionConnectRate, SessionSubscribeRate, SessionPublishRate, SessionPublishBytes int
+
 	// Queue bounds what waits in one session, and says what gives way.
 	Queue session.Bounds
 	// HoldAcknowledgements is how long a publisher's acknowledgement waits while
@@ -101,6 +108,8 @@ func AzureLimits() Limits {
 		TopicAliasIn: 10, ReceiveMaximum: 1000, SendMaximum: 100, SendBytes: 64 << 10,
 		KeepAliveMaximum: 1160, SessionExpiryMaximum: 3600, WillDelayMaximum: 300, ClientIDBytes: 128,
 		Sessions: 10_000, SessionsPerName: 1,
+		ConnectRate: 200, SubscribeRate: 200, PublishRate: 1000, PublishBytes: 1 << 20,
+		SessionConnectRate: 1, SessionSubscribeRate: 5, SessionPublishRate: 1000, SessionPublishBytes: 1 << 20,
 		Queue:                session.Bounds{Messages: 100, Bytes: 1 << 20, Policy: session.Terminate},
 		HoldAcknowledgements: 10 * time.Second,
 		Subscriptions:        50, NamespaceSubscriptions: 1_000_000, FiltersPerSubscribe: 10,

@@ -72,7 +72,7 @@ func (m *metrics) functions(f promauto.Factory, b *Broker) {
 	}
 	sum := func(name, help string, of func(*namespace) float64) {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() (n float64) {
-			for _, ns := range b.namespaces {
+			for _, ns := range b.all() {
 				n += of(ns)
 			}
 			return n

@@ -45,6 +45,11 @@ type namespace struct {
 
 	left store.Batch // removes what loading found to belong to nobody; for resume
 
+	rates    namespaceRates
+	disabled atomic.Bool   // refuses connections
+	stop     func()        // ends what it does by itself
+	stopped  chan struct{} // closed when that has ended
+
 	volatile atomic.Uint64 // numbers of sessions that are not stored
 	online   atomic.Int64
 }

@@ -83,6 +83,15 @@ func (c *conn) publish(flags byte, body []byte) error {
 		}
 		x.mu.Unlock()
 	}
+	if c.rates.limited && !c.inRate() {
+		return c.throttle()
+	}
+	return c.publishAdmitted()
+}
+
+// publishAdmitted goes on with a PUBLISH that is not too much.
+func (c *conn) publishAdmitted() error {
+	in, x := &c.in, c.x
 	r := c.last
 	if r == nil || r.topic != string(in.Topic) || r.gen != c.ns.index.Generation() {
 		r = c.ns.route(in.Topic)
@@ -371,6 +380,9 @@ func (p *publication) stillExpired() bool {
 func (p *publication) hand(x *mailbox, d *session.Delivery, place session.Place) {
 	x.mu.Lock()
 	x.deliver(p.m, d, place, p.now)
+	if x.doc.Retired != nil && x.retired(d) { // the route is older than that
+		x.s.WithdrawIf(x.retired)
+	}
 	online := x.conn != nil
 	if online {
 		p.toFlush(x)
@@ -392,8 +404,10 @@ func (p *publication) deliver(x *mailbox, d *session.Delivery) {
 		return
 	}
 	x.mu.Lock()
-	x.s.DeliverZero(p.m, d, false, p.now)
-	p.toFlush(x)
+	if x.doc.Retired == nil || !x.retired(d) {
+		x.s.DeliverZero(p.m, d, false, p.now)
+		p.toFlush(x)
+	}
 	x.mu.Unlock()
 }
 

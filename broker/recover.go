@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"gridmq/identity"
 	"gridmq/mqtt"
 	"gridmq/session"
 	"gridmq/store"
@@ -18,6 +19,9 @@ import (
 
 // openNamespace recovers a namespace: documents first, then the queues.
 func (b *Broker) openNamespace(c NamespaceConfig, progress func(string, int, int)) (*namespace, error) {
+	if err := validName(c.Name); err != nil {
+		return nil, err
+	}
 	ns := &namespace{
 		b: b, name: c.Name, keys: newKeys(c.Name), authenticator: c.Authenticator, authorizer: c.Authorizer,
 		log:      store.LogID{Namespace: c.Name},
@@ -111,6 +115,9 @@ func (ns *namespace) loadSession(key, value []byte) error {
 	}
 	x := ns.newMailbox(id, doc.ClientID, doc.Owner, uint64(id)&volatileIDs == 0)
 	x.doc, x.stored = doc, true
+	for _, slot := range doc.Retired {
+		x.slot = max(x.slot, slot+1)
+	}
 	ns.saw(id)
 	if !x.durable {
 		ns.volatile.Store(max(ns.volatile.Load(), uint64(id)&^volatileIDs))
@@ -122,7 +129,7 @@ func (ns *namespace) loadSession(key, value []byte) error {
 	}
 	if old != nil { // keys ascend: it is older, and was about to be removed
 		delete(ns.byID, old.id)
-		ns.perName[old.owner]--
+		ns.perName[identity.Fold(old.owner)]--
 		ns.left.Delete(ns.keys.session(old.id))
 		ns.left.DeletePrefix(ns.keys.subscriptionsOf(old.id))
 	}

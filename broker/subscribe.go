@@ -24,7 +24,8 @@ func (c *conn) subscribe(body []byte) error {
 	}
 	ack := mqtt.Suback{PacketID: p.PacketID, Codes: make([]mqtt.Code, len(p.Subscriptions))}
 	todo := subscribing{id: id}
-	tooMany := c.limits.FiltersPerSubscribe > 0 && len(p.Subscriptions) > c.limits.FiltersPerSubscribe
+	tooMany := c.limits.FiltersPerSubscribe > 0 && len(p.Subscriptions) > c.limits.FiltersPerSubscribe ||
+		!c.maySubscribe()
 	for i := range p.Subscriptions {
 		code := mqtt.QuotaExceeded
 		if !tooMany {
@@ -100,7 +101,7 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 	if c.topicLimits(filter) != nil {
 		return mqtt.TopicFilterInvalid, nil
 	}
-	if v := c.ns.authorizer.Subscribe(c.id, filter); v.Code != mqtt.Success {
+	if v := c.ns.authorizer.Subscribe(c.id.Load(), filter); v.Code != mqtt.Success {
 		return v.Code, nil
 	}
 	sub := &subscription{

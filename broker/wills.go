@@ -86,7 +86,7 @@ func (ns *namespace) sendWill(x *mailbox, w *session.Will, b *store.Batch) (stor
 		m.Expires = now + int64(w.Expiry)*1000
 	}
 	m.Published, m.Origin = now, uint64(x.id)
-	if v := ns.authorizer.Publish(&Identity{Name: x.owner}, m.Topic); v.Code.IsError() {
+	if v := ns.authorizer.Publish(x.sender(), m.Topic); v.Code.IsError() {
 		ns.b.metrics.willRefused()
 		return ns.submit(b)
 	}
@@ -96,4 +96,11 @@ func (ns *namespace) sendWill(x *mailbox, w *session.Will, b *store.Batch) (stor
 	}
 	ns.b.log.Warn("will not published", "namespace", ns.name, "client", x.clientID, "err", err)
 	return ns.submit(b)
+}
+
+// sender is who a will is from, as far as is known.
+func (x *mailbox) sender() *Identity {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return &Identity{Name: x.owner, Principal: x.doc.Principal}
 }

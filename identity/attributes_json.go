@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,6 +128,16 @@ func (a Attributes) Size() int {
 		return len("{}")
 	}
 	return len(EncodeProperties(a))
+}
+
+// UnmarshalJSON reads what MarshalJSON has written.
+func (v *Value) UnmarshalJSON(doc []byte) error {
+	got, reason := parseValue(doc, false)
+	if got == nil {
+		return errors.New("attribute value: " + cmp.Or(reason, "null"))
+	}
+	*v = *got
+	return nil
 }
 
 // MarshalJSON writes the value as it is given: "press", 4, ["a","b"], true.

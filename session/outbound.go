@@ -151,6 +151,21 @@ func (s *Session) Withdraw(pos uint64) bool {
 	return ok
 }
 
+// WithdrawIf gives up the messages that gone says so of, but for those of QoS 2
+// that the client has already and those that came from a shared group, which gets
+// them back in another way.
+func (s *Session) WithdrawIf(gone func(*Delivery) bool) {
+	var seqs []uint64
+	s.queue.Each(func(seq uint64, it *Item) {
+		if it.state != received && it.Delivery != nil && it.Delivery.Tag == nil && gone(it.Delivery) {
+			seqs = append(seqs, seq)
+		}
+	})
+	for _, seq := range seqs {
+		s.finish(seq, s.queue.At(seq), Withdrawn)
+	}
+}
+
 // Holds says whether the message at a place in the store is still needed.
 func (s *Session) Holds(pos uint64) bool {
 	_, ok := s.queue.find(pos)

@@ -1,0 +1,149 @@
+package broker
+
+import (
+	"net/netip"
+	"time"
+
+	"gridmq/mqtt"
+)
+
+// A Visit is one connection, as others may know of it.
+type Visit struct {
+	Namespace string
+	ClientID  string
+	// Identity is nil when nobody was found to be behind the connection.
+	Identity  *Identity
+	Username  string // of a CONNECT that was refused; it is not verified
+	Version   mqtt.Version
+	Address   netip.Addr
+	Transport string
+	Epoch     uint64 // counts the connections of the session
+}
+
+// An Observer is told who comes and goes, in the connection's own goroutine: it
+// must be quick. It may be told of a Disconnected while the next Connected of the
+// same session is on its way.
+type Observer interface {
+	Refused(v Visit, err error)
+	Connected(v Visit)
+	// Disconnected tells why, as gridmq_disconnects_total does, and the error
+	// behind it if there is one.
+	Disconnected(v Visit, why string, err error)
+}
+
+type unobserved struct{}
+
+func (unobserved) Refused(Visit, error)              {}
+func (unobserved) Connected(Visit)                   {}
+func (unobserved) Disconnected(Visit, string, error) {}
+
+func (c *conn) visit() Visit {
+	v := Visit{Namespace: c.peer.Namespace, ClientID: c.client, Identity: c.id.Load(), Username: c.username, Version: c.v,
+		Address: c.peer.Address, Transport: c.peer.Transport}
+	if c.x != nil {
+		c.x.mu.Lock()
+		v.Epoch = c.x.doc.Epoch
+		c.x.mu.Unlock()
+	}
+	return v
+}
+
+// A SessionInfo is what the management plane shows of a session.
+type SessionInfo struct {
+	ClientID           string
+	AuthenticationName string
+	Connected          bool
+	Since              time.Time // of the connection, or of its end
+	Version            mqtt.Version
+	Transport          string
+	Address            netip.Addr
+	Durable            bool
+	Expiry             uint32 // seconds; session.Never
+	Epoch              uint64
+	Queued             int // messages of QoS 1 and 2
+	QueuedBytes        int
+	Inflight           int
+	CredentialEnds     time.Time // zero: never
+	Subscriptions      []SubscriptionInfo
+}
+
+// A SubscriptionInfo is one subscription of a session.
+type SubscriptionInfo struct {
+	Filter            string
+	QoS               byte
+	NoLocal           bool
+	RetainAsPublished bool
+	ID                uint32
+}
+
+// Sessions calls visit for the sessions of a namespace, without subscriptions, in
+// no order, until it returns false.
+func (b *Broker) Sessions(namespace string, visit func(SessionInfo) bool) {
+	ns := b.namespace(namespace)
+	if ns == nil {
+		return
+	}
+	for _, x := range ns.mailboxes() {
+		if i, ok := x.info(false); ok && !visit(i) {
+			return
+		}
+	}
+}
+
+// Session shows one session.
+func (b *Broker) Session(namespace, client string) (SessionInfo, bool) {
+	if x := b.mailbox(namespace, client); x != nil {
+		return x.info(true)
+	}
+	return SessionInfo{}, false
+}
+
+// Disconnect ends the connection of a session, telling its client the code and
+// the reason. It returns false when there is none.
+func (b *Broker) Disconnect(namespace, client string, code mqtt.Code, reason string) bool {
+	x := b.mailbox(namespace, client)
+	return x != nil && x.endConn(code, causeEnded, reason)
+}
+
+// EndSession ends a session with its queue, and its connection. It returns false
+// when there is none.
+func (b *Broker) EndSession(namespace, client string) bool {
+	x := b.mailbox(namespace, client)
+	if x == nil {
+		return false
+	}
+	x.ns.end(x, "administrative", nil)
+	return true
+}
+
+func (b *Broker) mailbox(namespace, client string) *mailbox {
+	ns := b.namespace(namespace)
+	if ns == nil {
+		return nil
+	}
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.sessions[client]
+}
+
+func (x *mailbox) info(full bool) (i SessionInfo, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ended {
+		return i, false
+	}
+	i = SessionInfo{ClientID: x.clientID, AuthenticationName: x.owner, Durable: x.durable, Expiry: x.doc.Expiry,
+		Since: time.UnixMilli(x.doc.Closed), Epoch: x.doc.Epoch, Version: x.doc.Version}
+	i.Queued, i.QueuedBytes = x.s.Waiting()
+	i.Inflight = i.Queued - x.s.Unsent()
+	if c := x.conn; c != nil {
+		i.Connected, i.Version, i.Transport, i.Address = true, c.v, c.peer.Transport, c.peer.Address
+		i.CredentialEnds = c.id.Load().expires()
+	}
+	if full {
+		for _, sub := range x.subs {
+			i.Subscriptions = append(i.Subscriptions, SubscriptionInfo{sub.full, sub.qos, sub.noLocal, sub.asPub, sub.id})
+		}
+	}
+	return i, true
+}
