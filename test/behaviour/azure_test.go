@@ -17,7 +17,7 @@ const quotaExceeded = 0x97
 
 func TestAzureQoS2(t *testing.T) {
 	bothOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		sub := e.connect(login{id: e.id("sub")})
 		if code := sub.trySubscribe(2, e.topic("a")); code != 1 {
 			e.Errorf("subscribe at QoS 2: %#x, want 1", code)
@@ -41,7 +41,7 @@ func TestAzureQoS2(t *testing.T) {
 
 func TestAzureSubscriptions(t *testing.T) {
 	bothOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		refused := byte(quotaExceeded)
 		if e.version == v3 {
 			refused = 0x80
@@ -74,7 +74,7 @@ func TestAzureSubscriptions(t *testing.T) {
 
 func TestAzureTopics(t *testing.T) {
 	bothOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		levels := func(n int) string { return strings.TrimSuffix(strings.Repeat("x/", n), "/") }
 		good := []string{levels(15), strings.Repeat("y", 256)}
 		bad := []string{levels(16), strings.Repeat("y", 257)}
@@ -102,7 +102,7 @@ func TestAzureTopics(t *testing.T) {
 
 func TestAzureAliases(t *testing.T) {
 	fiveOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		sub := e.connect(login{id: e.id("sub"), more: func(p *paho.Connect) { p.Properties.TopicAliasMaximum = paho.Uint16(5) }})
 		sub.subscribe(1, e.topic("a"))
 		pub := e.connect(login{id: e.id("pub")})
@@ -124,7 +124,7 @@ func TestAzureAliases(t *testing.T) {
 
 func TestAzureSessionOverflow(t *testing.T) {
 	bothOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		away := func(id string) {
 			c := e.connect(login{id: e.id(id), durable: true, flare: true})
 			c.subscribe(1, e.topic(id))
@@ -153,7 +153,7 @@ func TestAzureSessionOverflow(t *testing.T) {
 
 func TestAzureSharedSubscriptions(t *testing.T) {
 	bothOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		r := e.raw(e.id("r"))
 		if r.v == mqtt.V311 {
 			p := mqtt.Subscribe{PacketID: 1, Subscriptions: []mqtt.Subscription{{Filter: e.group("g", "a"), QoS: 1}}}
@@ -174,7 +174,7 @@ func TestAzureSharedSubscriptions(t *testing.T) {
 
 func TestAzureConnect(t *testing.T) {
 	bothOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		one := e.connect(login{id: e.id("one"), durable: true, user: "ann", alive: 2000})
 		if e.version == v5 {
 			p := one.connack.Properties
@@ -209,7 +209,7 @@ func TestAzureConnect(t *testing.T) {
 
 func TestAzureMessages(t *testing.T) {
 	fiveOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		sub := e.connect(login{id: e.id("sub"), durable: true})
 		sub.subscribe(1, e.topic("a"))
 		sub.leave()
@@ -240,7 +240,7 @@ func TestAzureMessages(t *testing.T) {
 // TestAzureNegativeAcknowledgement ends the connection; the message is done.
 func TestAzureNegativeAcknowledgement(t *testing.T) {
 	fiveOwn(t, func(e *env) {
-		e.own(azure)
+		e.own(azure()...)
 		sub := e.raw(e.id("sub"), durableRaw)
 		sub.to(1, e.topic("a"))
 		e.connect(login{id: e.id("pub")}).publish(1, e.topic("a"), "m")
@@ -252,7 +252,7 @@ func TestAzureNegativeAcknowledgement(t *testing.T) {
 // TestAzureWindow: 100 messages, or 64 KiB, are under way to a client.
 func TestAzureWindow(t *testing.T) {
 	fiveOwn(t, func(e *env) {
-		e.own(azure, limit("queue.messages", 1000), limit("hold_acknowledgements", "1h"))
+		e.own(azure(limit("queue.messages", 1000), limit("hold_acknowledgements", "1h"))...)
 		pub := e.connect(login{id: e.id("pub")})
 		sub := e.raw(e.id("sub"), durableRaw)
 		sub.to(1, e.topic("a"), e.topic("b"))
