@@ -74,6 +74,8 @@ type Judgement struct {
 	// End is the reason code with which its connection ends, if not Success.
 	End    mqtt.Code
 	Reason string
+	// Identity takes the place of the old one, if it is not nil.
+	Identity *Identity
 	// Changed says that it may do other things than before.
 	Changed bool
 }

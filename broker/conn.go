@@ -415,6 +415,7 @@ func (c *conn) belongTo(x *mailbox) {
 // verdictCache remembers the last answer of the authorizer.
 type verdictCache struct {
 	topic    string
+	id       *Identity
 	revision uint64
 	valid    bool
 	verdict  Verdict
@@ -422,9 +423,9 @@ type verdictCache struct {
 
 func (c *conn) mayPublish(name string) Verdict {
 	a := &c.allowed
-	rev := c.ns.authorizer.Revision()
-	if !a.valid || a.revision != rev || a.topic != name {
-		*a = verdictCache{topic: name, revision: rev, valid: true, verdict: c.ns.authorizer.Publish(c.id.Load(), name)}
+	rev, id := c.ns.authorizer.Revision(), c.id.Load()
+	if !a.valid || a.revision != rev || a.id != id || a.topic != name {
+		*a = verdictCache{topic: name, id: id, revision: rev, valid: true, verdict: c.ns.authorizer.Publish(id, name)}
 	}
 	return a.verdict
 }

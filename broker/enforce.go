@@ -36,6 +36,13 @@ func (ns *namespace) review(c *conn) {
 	}
 	id := c.id.Load()
 	j := r.Review(c.peer, id)
+	if j.Identity != nil && j.End == mqtt.Success {
+		if !c.id.CompareAndSwap(id, j.Identity) { // it has authenticated again meanwhile
+			ns.review(c)
+			return
+		}
+		id = j.Identity
+	}
 	switch {
 	case j.End != mqtt.Success:
 		c.endSaying(j.End, causeIdentity, j.Reason)

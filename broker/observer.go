@@ -64,6 +64,7 @@ type SessionInfo struct {
 	QueuedBytes        int
 	Inflight           int
 	CredentialEnds     time.Time // zero: never
+	Identity           *Identity // of the connection; nil while away
 	Subscriptions      []SubscriptionInfo
 }
 
@@ -138,7 +139,8 @@ func (x *mailbox) info(full bool) (i SessionInfo, ok bool) {
 	i.Inflight = i.Queued - x.s.Unsent()
 	if c := x.conn; c != nil {
 		i.Connected, i.Version, i.Transport, i.Address = true, c.v, c.peer.Transport, c.peer.Address
-		i.CredentialEnds = c.id.Load().expires()
+		i.Identity = c.id.Load()
+		i.CredentialEnds = i.Identity.expires()
 	}
 	if full {
 		for _, sub := range x.subs {
