@@ -21,8 +21,8 @@ BENCH_ARGS ?=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything; data in ./data
-	@$(BIN) serve --dev --data ./data $(RUN_ARGS)
+run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything, and a secured one on 8883; data in ./data
+	@$(BIN) serve --dev --quickstart --data ./data $(RUN_ARGS)
 
 build: ## build bin/gridmq
 	@$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/gridmq

@@ -27,6 +27,7 @@ type node struct {
 func serve(t *testing.T) *node {
 	t.Helper()
 	cfg := server.DefaultDev()
+	cfg.Management.Enabled = false
 	cfg.Data = t.TempDir()
 	cfg.Store.Engine = "memory"
 	cfg.Operations.Enabled = false

@@ -36,6 +36,7 @@ type Readiness struct {
 	WS         string `json:"ws,omitempty"`
 	WSS        string `json:"wss,omitempty"`
 	Operations string `json:"operations,omitempty"` // metrics and health, over HTTP
+	Management string `json:"management,omitempty"` // URL of the management plane
 
 	CA        string             `json:"ca,omitempty"` // file to trust, when the server made its own
 	Listeners map[string]Address `json:"listeners"`    // all of them, by name
@@ -43,8 +44,9 @@ type Readiness struct {
 
 func newReadiness(version, ca string, all map[string]Address) Readiness {
 	r := Readiness{PID: os.Getpid(), Version: version, Since: time.Now(), CA: ca, Listeners: all,
-		Operations: all[operationsName].Address}
+		Operations: all[operationsName].Address, Management: all[managementName].URL}
 	delete(all, operationsName)
+	delete(all, managementName)
 	kinds := map[string]*string{"mqtt": &r.MQTT, "mqtts": &r.MQTTS, "ws": &r.WS, "wss": &r.WSS}
 	for _, name := range append([]string{devListener, devWSListener}, slices.Sorted(maps.Keys(all))...) {
 		scheme, _, _ := strings.Cut(all[name].URL, ":")
@@ -65,7 +67,7 @@ func addressOf(l Listener, address string) Address {
 }
 
 // Addresses are those of the listeners by name, "dev" and "dev-ws" among them,
-// and "operations". Complete once the server is ready.
+// "management" and "operations". Complete once the server is ready.
 func (s *Server) Addresses() map[string]Address {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,13 +90,14 @@ func (s *Server) announce() error {
 	for _, name := range slices.Sorted(maps.Keys(r.Listeners)) {
 		one := r.Listeners[name]
 		s.log.Info("listening", "listener", name, "url", one.URL, "namespace", one.Namespace)
-		if one.Namespace != DevNamespace {
-			s.log.Warn("every CONNECT is refused: no identities are configured", "listener", name, "namespace", one.Namespace)
+		if one.Namespace != DevNamespace && s.tenants.Empty(one.Namespace) {
+			s.log.Warn("every CONNECT is refused: no identities are configured; see gridmq apply --help", "listener", name, "namespace", one.Namespace)
 		}
 	}
 	s.log.Info("ready", "took", time.Since(s.began).Round(time.Millisecond).String(), "data", s.cfg.Data,
 		"store", s.cfg.Store.Engine, "version", s.opts.Version)
 	fmt.Fprintln(s.opts.Out, readyLine(r))
+	s.sayQuickstart(s.opts.Out, r)
 	return nil
 }
 
@@ -102,6 +105,9 @@ func readyLine(r Readiness) string {
 	parts := []string{"ready"}
 	for _, name := range slices.Sorted(maps.Keys(r.Listeners)) {
 		parts = append(parts, name+"="+r.Listeners[name].URL)
+	}
+	if r.Management != "" {
+		parts = append(parts, "management="+r.Management)
 	}
 	if r.Operations != "" {
 		parts = append(parts, "operations=http://"+r.Operations)

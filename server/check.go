@@ -33,6 +33,9 @@ func check(c *Config, l *settings.Loader) {
 	if c.Shutdown.Timeout <= 0 {
 		l.Problem("shutdown.timeout", "want a duration above zero")
 	}
+	if c.Management.Enabled {
+		checkAddress(l, "management.address", c.Management.Address)
+	}
 	if c.Operations.Enabled {
 		checkAddress(l, "operations.address", c.Operations.Address)
 	}
@@ -85,8 +88,8 @@ func checkListener(c *Config, l *settings.Loader, name string) {
 	case one.Namespace == DevNamespace && !isLoopback(one.Address):
 		l.Problem(path+".address", "namespace %q allows everything, so it is served on loopback addresses only, "+
 			"not on %q; or set namespace", DevNamespace, one.Address)
-	case !has(c.Namespaces, one.Namespace):
-		l.Problem(path+".namespace", "there is no namespace %q", one.Namespace)
+	case !has(c.Namespaces, one.Namespace) && !(c.Quickstart.Enabled && one.Namespace == QuickstartNamespace):
+		l.Problem(path+".namespace", "there is no namespace %q; add it below namespaces", one.Namespace)
 	}
 }
 

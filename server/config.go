@@ -30,9 +30,11 @@ type Config struct {
 	Listeners  map[string]Listener
 	TLS        TLS
 	Namespaces map[string]Namespace
+	Management Management
 	Operations Operations
 	Shutdown   Shutdown
 	Dev        Dev
+	Quickstart Quickstart
 }
 
 // Log is where events go: always standard error.
@@ -112,6 +114,16 @@ func (n *Namespace) limits() broker.Limits {
 	return n.Limits.Apply(broker.StandardLimits())
 }
 
+// Management is the management plane: resources in the shape of Resource Manager,
+// sessions, explanations. It is served over TLS, to operators with a token.
+type Management struct {
+	Enabled bool
+	Address string
+	URL     string // the public one, behind a proxy
+	// TrustDomains approves custom domains without a proof of ownership.
+	TrustDomains bool
+}
+
 // Operations is the endpoint for metrics, health and profiles.
 type Operations struct {
 	Enabled bool
@@ -130,6 +142,12 @@ type Dev struct {
 	WSListen string `key:"ws_listen"` // plain WebSocket
 }
 
+// Quickstart makes the namespace quickstart with clients, certificates and
+// permissions to play with.
+type Quickstart struct {
+	Enabled bool
+}
+
 // Default is the configuration of `gridmq serve` without a file: two secure
 // listeners that refuse every CONNECT until identities are configured.
 func Default() Config {
@@ -146,6 +164,7 @@ func Default() Config {
 		Listeners:  map[string]Listener{"mqtts": mqtts, "wss": wss},
 		TLS:        TLS{Hosts: []string{"localhost", "127.0.0.1", "::1"}, MinimumVersion: "1.2"},
 		Namespaces: map[string]Namespace{DefaultNamespace: def},
+		Management: Management{Enabled: true, Address: "127.0.0.1:9443"},
 		Operations: Operations{Enabled: true, Address: "127.0.0.1:9464"},
 		Shutdown:   Shutdown{Timeout: 30 * time.Second},
 		Dev:        Dev{Listen: "127.0.0.1:1883", WSListen: "127.0.0.1:8083"},

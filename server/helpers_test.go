@@ -28,7 +28,7 @@ func write(t *testing.T, file, text string) {
 // own data directory.
 func flags(data string, more ...Assignment) []Assignment {
 	list := []Assignment{{"", "dev.enabled", "true"}, {"", "data", data}}
-	for _, path := range []string{"dev.listen", "dev.ws_listen", "operations.address", "listeners.mqtts.address", "listeners.wss.address"} {
+	for _, path := range []string{"dev.listen", "dev.ws_listen", "operations.address", "management.address", "listeners.mqtts.address", "listeners.wss.address"} {
 		list = append(list, Assignment{"", path, "127.0.0.1:0"})
 	}
 	return append(list, more...)

@@ -8,7 +8,8 @@ import (
 )
 
 // hosts finds the namespace that a client meant by the host name it used: SNI
-// of TLS, else the Host of a WebSocket request. It does not change while running.
+// of TLS, else the Host of a WebSocket request. These are the names of the
+// configuration; the management plane knows more.
 type hosts struct {
 	domain string            // "" or ".example.com"
 	byHost map[string]string // to namespaces
@@ -32,7 +33,7 @@ func newHosts(c *Config) hosts {
 	return h
 }
 
-func (h hosts) namespace(in listener.Info) string {
+func (h hosts) namespace(in listener.Info, more func(host string) (string, bool)) string {
 	host := ""
 	if in.TLS != nil {
 		host = in.TLS.ServerName
@@ -42,6 +43,9 @@ func (h hosts) namespace(in listener.Info) string {
 	}
 	host = canonicalHost(host)
 	if ns, ok := h.byHost[host]; ok {
+		return ns
+	}
+	if ns, ok := more(host); ok {
 		return ns
 	}
 	if ns, ok := strings.CutSuffix(host, h.domain); ok && h.domain != "" && h.spaces[ns] {

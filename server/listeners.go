@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
 	"slices"
 
 	"gridmq/broker"
@@ -94,9 +96,21 @@ func (s *Server) listenerConfig(name string, one Listener) (listener.Config, err
 	return cfg, nil
 }
 
+// addressIn is the address without the port; the zero Addr when there is none.
+func addressIn(a net.Addr) netip.Addr {
+	if a == nil {
+		return netip.Addr{}
+	}
+	p, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Addr().Unmap()
+}
+
 // serve is a connection's whole life.
 func (s *Server) serve(c listener.Conn) {
 	in := c.Info()
-	s.broker.Serve(c, broker.Peer{Namespace: s.hosts.namespace(in),
-		Transport: in.Transport, Listener: in.Listener, TLS: in.TLS})
+	s.broker.Serve(c, broker.Peer{Namespace: s.hosts.namespace(in, s.tenants.ByHost),
+		Transport: in.Transport, Listener: in.Listener, TLS: in.TLS, Address: addressIn(c.RemoteAddr())})
 }

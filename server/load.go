@@ -40,7 +40,11 @@ func (s Sources) Load() (c Config, warnings []string, err error) {
 	c = Default()
 	loader, unknown := s.fill(&c, text)
 	if c.Dev.Enabled { // dev has other defaults beneath the same settings
+		quickstart := c.Quickstart.Enabled
 		c = DefaultDev()
+		if quickstart {
+			c.leadTo(QuickstartNamespace)
+		}
 		loader, unknown = s.fill(&c, text)
 	}
 	check(&c, loader)

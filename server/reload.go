@@ -60,8 +60,10 @@ func (s *Server) apply(next *Config) error {
 		}
 		changed := next.Namespaces[name]
 		if name != DevNamespace || s.cfg.Dev.Enabled {
-			if err := s.broker.SetLimits(name, changed.limits()); err != nil {
-				return err
+			if name == DevNamespace {
+				if err := s.broker.SetLimits(name, changed.limits()); err != nil {
+					return err
+				}
 			}
 		}
 		old.Profile, old.Limits = changed.Profile, changed.Limits
@@ -80,6 +82,8 @@ func (s *Server) apply(next *Config) error {
 		}
 	}
 	s.cfg.Namespaces = spaces
+	s.spaces.Store(&spaces)
+	s.tenants.Relimit()
 	s.cfg.TLS.Certificates = next.TLS.Certificates
 	s.cfg.Log.Level, s.cfg.Shutdown = next.Log.Level, next.Shutdown
 	s.opts.Level.Set(next.Log.Level)

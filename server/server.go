@@ -14,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gridmq/broker"
+	"gridmq/control"
 	"gridmq/listener"
+	"gridmq/server/tenants"
 	"gridmq/store"
 )
 
@@ -24,6 +26,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Level is what Logger obeys, so that a reload can change it. Default: none.
 	Level *slog.LevelVar
+	// Program is how the user called it, for commands to paste. Default "gridmq".
+	Program string
 	// Out gets the one line that says that the server is ready. Default: none.
 	Out io.Writer
 	// Version is what the build calls itself.
@@ -59,7 +63,10 @@ type Server struct {
 	cfg       Config
 	broker    *broker.Broker // nil before it has recovered
 	certs     *listener.Certificates
-	localCA   string // its certificate, when the server made its own
+	localCA   string                               // its certificate, when the server made its own
+	spaces    atomic.Pointer[map[string]Namespace] // of the configuration
+	tenants   *tenants.Tenants
+	plane     *control.Plane
 	listeners []*listener.Listener
 	addresses map[string]Address
 }
@@ -72,6 +79,7 @@ func New(cfg Config, o Options) (*Server, error) {
 	s := &Server{opts: o.withDefaults(), cfg: cfg, hosts: newHosts(&cfg),
 		registry: prometheus.NewRegistry(), ready: make(chan struct{}), addresses: map[string]Address{}}
 	s.log = s.opts.Logger
+	s.spaces.Store(&cfg.Namespaces)
 	s.metrics = newMetrics(s.registry, s.opts.Version)
 	s.phase.Store(&starting)
 	return s, nil
@@ -102,10 +110,20 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.closeStore(st)) }()
+	m, err := s.openManagement(ctx, st)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.stop()) }()
 	if err := s.startBroker(st); err != nil {
 		return err
 	}
-	if err := s.startListeners(ctx); err != nil {
+	defer s.tenants.Close()
+	err = s.startListeners(ctx)
+	if err == nil {
+		err = m.serve(s)
+	}
+	if err != nil {
 		return errors.Join(err, s.drain())
 	}
 	if err := s.announce(); err != nil {
@@ -133,23 +151,18 @@ func storeFailed(st store.Store) <-chan struct{} {
 }
 
 func (s *Server) startBroker(st store.Store) error {
-	var spaces []broker.NamespaceConfig
-	for name, ns := range s.cfg.Namespaces {
-		if name == DevNamespace && !s.cfg.Dev.Enabled {
-			continue
-		}
-		c := broker.NamespaceConfig{Name: name, Limits: ns.limits(),
-			Authenticator: broker.DenyAll{}, Authorizer: broker.DenyAll{}}
-		if name == DevNamespace {
-			c.Authenticator, c.Authorizer = broker.AllowAll{}, broker.AllowAll{}
-		}
-		spaces = append(spaces, c)
+	spaces := s.tenants.Namespaces()
+	if s.cfg.Dev.Enabled {
+		dev := (*s.spaces.Load())[DevNamespace]
+		spaces = append(spaces, broker.NamespaceConfig{Name: DevNamespace, Limits: dev.limits(),
+			Authenticator: broker.AllowAll{}, Authorizer: broker.AllowAll{}})
 	}
-	b, err := broker.New(broker.Options{Store: st, Namespaces: spaces, Logger: s.log,
+	b, err := broker.New(broker.Options{Store: st, Namespaces: spaces, Logger: s.log, Observer: s.tenants,
 		Registerer: s.registry, Progress: s.recovering})
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}
+	s.tenants.Serve(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broker = b

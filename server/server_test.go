@@ -104,7 +104,7 @@ func TestHosts(t *testing.T) {
 		"127.0.0.1:8083":         "listener's",
 	}
 	for host, want := range tests {
-		if got := h.namespace(listener.Info{Host: host, Namespace: "listener's"}); got != want {
+		if got := h.namespace(listener.Info{Host: host, Namespace: "listener's"}, func(string) (string, bool) { return "", false }); got != want {
 			t.Errorf("host %q leads to namespace %q, want %q", host, got, want)
 		}
 	}

@@ -23,7 +23,7 @@ Start one to try, and talk to it:
 		c.GroupID = "broker"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newPubCmd(), newSubCmd(), newBenchCmd()} {
+	for _, c := range []*cobra.Command{newPubCmd(), newSubCmd(), newBenchCmd(), newCertCmd()} {
 		c.GroupID = "client"
 		root.AddCommand(c)
 	}

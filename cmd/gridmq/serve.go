@@ -20,6 +20,7 @@ var settingFlags = []struct{ name, path, usage string }{
 	{"data", "data", "`directory` of everything that must survive"},
 	{"dev-listen", "dev.listen", "with --dev: `address` for plain MQTT, loopback only; port 0 picks one"},
 	{"dev-ws-listen", "dev.ws_listen", "with --dev: `address` for plain WebSocket, loopback only; port 0 picks one"},
+	{"management-listen", "management.address", "`address` of the management plane"},
 	{"operations-listen", "operations.address", "`address` for metrics, health and profiles"},
 	{"log-level", "log.level", "debug, info, warn or error"},
 	{"log-format", "log.format", "text or json"},
@@ -52,6 +53,7 @@ output and writes ready.json into the data directory. Logs go to standard error.
 	f := cmd.Flags()
 	config := f.StringP("config", "c", "", "configuration `file` (or GRIDMQ_CONFIG)")
 	f.Bool("dev", false, "open plain MQTT and WebSocket on this machine into a namespace that allows everything")
+	f.Bool("quickstart", false, "make a namespace with clients, certificates and permissions to play with")
 	for _, s := range settingFlags {
 		f.String(s.name, "", s.usage)
 	}
@@ -77,13 +79,16 @@ func assignments(f *pflag.FlagSet) (list []server.Assignment, err error) {
 		list = append(list, server.Assignment{Flag: flag, Path: path, Value: value})
 	}
 	if free, _ := f.GetBool("free-ports"); free { // first: flags that name a port win
-		for _, path := range []string{"dev.listen", "dev.ws_listen", "operations.address",
+		for _, path := range []string{"dev.listen", "dev.ws_listen", "operations.address", "management.address",
 			"listeners.mqtts.address", "listeners.wss.address"} {
 			add("--free-ports", path, "127.0.0.1:0")
 		}
 	}
 	if f.Changed("dev") {
 		add("--dev", "dev.enabled", f.Lookup("dev").Value.String())
+	}
+	if f.Changed("quickstart") {
+		add("--quickstart", "quickstart.enabled", f.Lookup("quickstart").Value.String())
 	}
 	for _, s := range settingFlags {
 		if f.Changed(s.name) {
@@ -111,7 +116,7 @@ func serve(cmd *cobra.Command, sources server.Sources) error {
 		log.Warn(w)
 	}
 	srv, err := server.New(cfg, server.Options{
-		Logger: log, Level: level, Out: cmd.OutOrStdout(), Version: buildVersion(),
+		Logger: log, Level: level, Out: cmd.OutOrStdout(), Program: os.Args[0], Version: buildVersion(),
 		Load: func() (server.Config, error) {
 			next, _, err := sources.Load()
 			return next, err

@@ -86,6 +86,7 @@ func startGridMQ() (*broker, error) {
 		return nil, err
 	}
 	cfg := server.DefaultDev()
+	cfg.Management.Enabled = false
 	cfg.Data = filepath.Join(dir, "data")
 	clear(cfg.Listeners)
 	cfg.Operations.Enabled = false

@@ -1,0 +1,136 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"gridmq/control/resource"
+)
+
+const groupAction = "Microsoft.Resources/subscriptions/resourceGroups"
+
+func groupID(sub, group string) string { return "/subscriptions/" + sub + "/resourceGroups/" + group }
+
+func noGroup(group string) *Error {
+	return refuse(http.StatusNotFound, "ResourceGroupNotFound", "The resource group %q was not found.", group)
+}
+
+func (p *Plane) groupKind() *resource.Kind { return p.set.Kind(resource.ResourceGroups) }
+
+func (p *Plane) findGroup(sub, group string) *resource.Resource {
+	return p.set.Get(resource.NewKey(resource.Process, p.groupKind(), resource.GroupName(sub, group)))
+}
+
+// ensureGroup makes a resource group that a namespace is put into.
+func (p *Plane) ensureGroup(ctx context.Context, by resource.Actor, sub, group string) error {
+	if p.findGroup(sub, group) != nil {
+		return nil
+	}
+	location, _ := json.Marshal(p.o.Rules.Location)
+	_, err := p.set.Put(ctx, resource.Put{
+		Request: resource.Request{Kind: p.groupKind(), Namespace: resource.Process, Name: resource.GroupName(sub, group),
+			Actor: by, ID: groupID(sub, group), Operation: groupAction + "/write"},
+		Body: []byte(`{"location":` + string(location) + `}`), Subscription: sub, Group: group})
+	return err
+}
+
+// group is GET, HEAD, PUT, PATCH and DELETE of a resource group.
+func (c *call) group(sub, group string) error {
+	t := &thing{kind: c.plane.groupKind(), namespace: resource.Process, name: resource.GroupName(sub, group),
+		id: groupID(sub, group), action: groupAction, existing: c.plane.findGroup(sub, group), sub: sub, group: group}
+	if err := c.childAllowed(t); err != nil {
+		return err
+	}
+	if err := c.known(sub); err != nil {
+		return err
+	}
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead:
+		switch {
+		case t.existing == nil:
+			return noGroup(group)
+		case c.r.Method == http.MethodHead:
+			c.answer(http.StatusNoContent, nil)
+			return nil
+		}
+	case http.MethodDelete:
+		return c.deleteGroup(t)
+	}
+	return c.serveThing(t)
+}
+
+// deleteGroup removes the namespaces inside, then the group.
+func (c *call) deleteGroup(t *thing) error {
+	if t.existing == nil {
+		return noGroup(t.group)
+	}
+	var inside []*resource.Resource
+	c.plane.set.EachNamespace("", func(r *resource.Resource) bool {
+		if strings.EqualFold(r.Subscription, t.sub) && strings.EqualFold(r.Group, t.group) {
+			inside = append(inside, r)
+		}
+		return true
+	})
+	var all resource.Outcome
+	for _, ns := range inside {
+		id := c.plane.id(ns)
+		if err := c.may(eventGrid+"/namespaces/delete", id); err != nil {
+			return err
+		}
+		q, err := c.request(&thing{kind: ns.Kind, namespace: ns.Namespace, name: ns.Name, id: id}, eventGrid+"/namespaces/delete")
+		if err != nil {
+			return err
+		}
+		out, err := c.plane.set.Delete(c.r.Context(), q)
+		if err != nil {
+			return err
+		}
+		all.Changes, all.Effects = append(all.Changes, out.Changes...), append(all.Effects, out.Effects...)
+	}
+	if !c.dryRun() {
+		return c.deleteThing(t)
+	}
+	all.Old = t.existing
+	all.Changes = append(all.Changes, resource.Change{Old: t.existing})
+	return c.answerDryRun(t, &all)
+}
+
+// listGroups lists the resource groups of a subscription.
+func (c *call) listGroups(sub string) error {
+	if err := c.mayList(groupAction+"/read", "/subscriptions/"+sub); err != nil {
+		return err
+	}
+	if err := c.known(sub); err != nil {
+		return err
+	}
+	return c.listKind(resource.Process, c.plane.groupKind(), strings.ToLower(sub)+"/", groupAction+"/read")
+}
+
+// listResources lists what is in a group, as tools show it.
+func (c *call) listResources(sub, group string) error {
+	const action = eventGrid + "/namespaces/read"
+	if err := c.mayList(action, groupID(sub, group)); err != nil {
+		return err
+	}
+	if c.plane.findGroup(sub, group) == nil {
+		return noGroup(group)
+	}
+	value := []any{}
+	c.plane.set.EachNamespace("", func(r *resource.Resource) bool {
+		if strings.EqualFold(r.Subscription, sub) && strings.EqualFold(r.Group, group) && c.caller.May(action, c.plane.id(r)) {
+			all := c.plane.shown(r)
+			one := map[string]any{}
+			for _, name := range []string{"id", "name", "type", "location", "tags"} {
+				if v, ok := all[name]; ok {
+					one[name] = v
+				}
+			}
+			value = append(value, one)
+		}
+		return true
+	})
+	c.answer(http.StatusOK, map[string]any{"value": value})
+	return nil
+}

@@ -1,0 +1,135 @@
+package control
+
+import (
+	"net/http"
+	"strings"
+
+	"gridmq/control/resource"
+)
+
+// openAPI describes the paths, made from the table of kinds. Nobody has to be
+// known for it.
+func (c *call) openAPI() error {
+	paths := map[string]any{}
+	const ns = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/namespaces/{namespaceName}"
+	for _, k := range c.plane.set.Kinds() {
+		if k.Name == resource.Namespaces {
+			paths[ns] = operations(k, ns, "get", "put", "patch", "delete")
+			paths[strings.TrimSuffix(ns, "/{namespaceName}")] = operations(k, "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}", "list")
+			continue
+		}
+		var list string
+		switch {
+		case k.Name == resource.Bans:
+			list = "/gridmq/namespaces/{namespaceName}/bans"
+		case k.Name == resource.Operators:
+			list = "/gridmq/operators"
+		case k.Name == resource.ResourceGroups:
+			list = "/subscriptions/{subscriptionId}/resourcegroups"
+		case k.Name == resource.RoleAssignments:
+			list = "/{scope}/providers/" + authorization + "/roleAssignments"
+		case k.Parent != "":
+			list = ns + "/" + k.Parent + "/{parentName}/" + k.Name
+		default:
+			list = ns + "/" + k.Name
+		}
+		paths[list] = operations(k, list, "list")
+		one := list + "/{name}"
+		verbs := []string{"get", "put", "delete"}
+		if k.Patchable {
+			verbs = append(verbs, "patch")
+		}
+		paths[one] = operations(k, one, verbs...)
+	}
+	for path, summary := range actions(ns) {
+		paths[path] = map[string]any{"parameters": parameters(path), "post": operation(summary, true)}
+	}
+	for path, summary := range lists {
+		paths[path] = map[string]any{"parameters": parameters(path), "get": operation(summary, false)}
+	}
+	c.answer(http.StatusOK, map[string]any{
+		"openapi":  "3.1.0",
+		"info":     map[string]any{"title": "GridMQ management", "version": Newest},
+		"servers":  []any{map[string]any{"url": c.base()}},
+		"security": []any{map[string]any{"bearer": []any{}}},
+		"paths":    paths,
+		"components": map[string]any{
+			"securitySchemes": map[string]any{"bearer": map[string]any{"type": "http", "scheme": "bearer"}},
+			"schemas":         schemas,
+		},
+	})
+	return nil
+}
+
+func actions(ns string) map[string]string {
+	return map[string]string{
+		ns + "/listKeys":                                                    "Show both access keys",
+		ns + "/regenerateKey":                                               "Make an access key anew",
+		ns + "/validateCustomDomainOwnership":                               "Look for proofs of ownership",
+		"/gridmq/operators/{name}/newToken":                                 "Give an operator another token",
+		"/gridmq/namespaces/{namespaceName}/explain":                        "Why would this be allowed or refused?",
+		"/gridmq/namespaces/{namespaceName}/sessions/{clientId}/disconnect": "End a connection",
+	}
+}
+
+var lists = map[string]string{
+	"/gridmq/audit":  "Who changed what, newest first",
+	"/gridmq/whoami": "Whom the token belongs to",
+	"/gridmq/namespaces/{namespaceName}/sessions": "Sessions",
+	"/gridmq/namespaces/{namespaceName}/refused":  "Connections that were refused, newest first",
+}
+
+var verbs = map[string]string{"get": "Show one of", "put": "Create or replace one of", "patch": "Change one of", "delete": "Delete one of", "list": "List"}
+
+func operations(k *resource.Kind, path string, which ...string) map[string]any {
+	m := map[string]any{"parameters": parameters(path)}
+	for _, verb := range which {
+		method := verb
+		if verb == "list" {
+			method = "get"
+		}
+		m[method] = operation(verbs[verb]+" "+k.Name, verb == "put" || verb == "patch")
+	}
+	return m
+}
+
+func operation(summary string, body bool) map[string]any {
+	reference := func(name string) map[string]any {
+		return map[string]any{"content": map[string]any{"application/json": map[string]any{
+			"schema": map[string]any{"$ref": "#/components/schemas/" + name}}}}
+	}
+	ok, bad := reference("Resource"), reference("Error")
+	ok["description"], bad["description"] = "Done", "Refused"
+	o := map[string]any{"summary": summary, "responses": map[string]any{"2XX": ok, "default": bad}}
+	if body {
+		o["requestBody"] = reference("Resource")
+	}
+	return o
+}
+
+// parameters are those in braces, and what every path below /subscriptions takes.
+func parameters(path string) []any {
+	list := []any{}
+	for part := range strings.SplitSeq(path, "{") {
+		if name, _, found := strings.Cut(part, "}"); found {
+			list = append(list, map[string]any{"name": name, "in": "path", "required": true, "schema": map[string]any{"type": "string"}})
+		}
+	}
+	if !strings.HasPrefix(path, "/gridmq") {
+		list = append(list, map[string]any{"name": "api-version", "in": "query", "required": true,
+			"schema": map[string]any{"type": "string", "examples": versions}})
+	}
+	return list
+}
+
+var schemas = map[string]any{
+	"Resource": map[string]any{"type": "object", "properties": map[string]any{
+		"id": text, "name": text, "type": text, "location": text, "tags": map[string]any{"type": "object"},
+		"properties": map[string]any{"type": "object"}, "systemData": map[string]any{"type": "object"}}},
+	"Error": map[string]any{"type": "object", "properties": map[string]any{"error": map[string]any{"type": "object",
+		"required": []string{"code", "message"},
+		"properties": map[string]any{"code": text, "message": text, "target": text,
+			"details": map[string]any{"type": "array", "items": map[string]any{"type": "object"}}}}}},
+}
+
+var text = map[string]any{"type": "string"}

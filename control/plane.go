@@ -1,0 +1,234 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"gridmq/control/audit"
+	"gridmq/control/namespace"
+	"gridmq/control/operator"
+	"gridmq/control/resource"
+	"gridmq/control/role"
+	"gridmq/store"
+)
+
+// Options of a Plane. Store is needed; the zero value of everything else works.
+type Options struct {
+	Store store.Store
+	// Apply is told of every change in order: see resource.Options.
+	Apply func(resource.Change)
+	// Impact says whom changes would concern, for dry runs. Default: nobody.
+	Impact func([]resource.Change) []resource.Effect
+
+	// Subscription, Group and Tenant are what people get who name none.
+	// Defaults: a UUID of zeros, "gridmq", the same UUID.
+	Subscription, Group, Tenant string
+	// Subscriptions are all that there are. Default: any text is one.
+	Subscriptions []string
+	// Locations are what tools may write as a location; the first is the default.
+	// Default "local". Those that namespaces have are added.
+	Locations []string
+	// StrictVersions refuses api-versions that are not known, StrictGroups a
+	// namespace in a resource group that was not made before.
+	StrictVersions, StrictGroups bool
+
+	// Domain is that of the built-in host names, <namespace>.<Domain>. Default:
+	// namespaces have none.
+	Domain string
+	// Rules are those of namespaces. Location and Domain are filled in.
+	Rules namespace.Rules
+	// Quota is how many resources of a kind a namespace may have. Default: in
+	// profile azure the documented numbers, else those of the kinds.
+	Quota func(namespace *resource.Resource, kind *resource.Kind) int
+	// TopicExists says whether a topic exists that is not of the namespace's own.
+	TopicExists func(id string) bool
+	// Resolver looks for proofs of ownership. Default: net.DefaultResolver.
+	Resolver Resolver
+	// SkipOwnership approves custom domains without a proof.
+	SkipOwnership bool
+
+	// Operators are those of the configuration; Verifier checks other tokens.
+	Operators []operator.Operator
+	Verifier  operator.TokenVerifier
+
+	// What the server plugs in; a path without its provider answers 404.
+	Sessions SessionDirectory
+	Refusals RefusalLog
+	Explain  Explainer
+
+	// BaseURL is the public one, as "https://manage.plant.example". Default: as
+	// the client used it.
+	BaseURL string
+	// Proxies may say with X-Forwarded-Proto and -Host what the client used.
+	Proxies []netip.Prefix
+	// LoginEndpoint and Audiences are told to tools that register us as a cloud.
+	// Default: BaseURL with /adfs, and BaseURL.
+	LoginEndpoint string
+	Audiences     []string
+
+	// AuditEntries are kept at most. Default 50,000.
+	AuditEntries int
+	// Concurrent requests at most. Default 256.
+	Concurrent int
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Logger receives the room's events. Default: none.
+	Logger *slog.Logger
+}
+
+const noUUID = "00000000-0000-0000-0000-000000000000"
+
+func (o Options) withDefaults() Options {
+	o.Subscription = cmp.Or(o.Subscription, noUUID)
+	o.Group = cmp.Or(o.Group, "gridmq")
+	o.Tenant = cmp.Or(o.Tenant, noUUID)
+	if len(o.Locations) == 0 {
+		o.Locations = []string{"local"}
+	}
+	o.Rules.Location = cmp.Or(o.Rules.Location, o.Locations[0])
+	o.Rules.Domain = cmp.Or(o.Rules.Domain, o.Domain)
+	o.Concurrent = cmp.Or(o.Concurrent, 256)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Apply == nil {
+		o.Apply = func(resource.Change) {}
+	}
+	if o.Quota == nil {
+		o.Quota = Quota
+	}
+	return o
+}
+
+// A Plane is the management plane of one store.
+type Plane struct {
+	o     Options
+	log   *slog.Logger
+	set   *resource.Set
+	audit *audit.Log
+	door  *operator.Door
+	owner *ownership
+	slots chan struct{} // one for each request that is being served
+
+	mu     sync.RWMutex
+	grants map[string]map[string]operator.Grant // object id in lower case -> assignment -> grant
+}
+
+// Open replays the resources into Options.Apply and returns a plane that serves
+// them. ctx bounds the opening only; Close ends its goroutine.
+func Open(ctx context.Context, o Options) (*Plane, error) {
+	o = o.withDefaults()
+	p := &Plane{o: o, log: o.Logger, slots: make(chan struct{}, o.Concurrent), grants: map[string]map[string]operator.Grant{}}
+	p.owner = newOwnership(o.Resolver, o.SkipOwnership)
+	var err error
+	if p.audit, err = audit.Open(o.Store, audit.Options{Entries: o.AuditEntries, Now: o.Now, Logger: o.Logger}); err != nil {
+		return nil, err
+	}
+	p.door = operator.NewDoor(operator.Options{Local: o.Operators, Verifier: o.Verifier, Assigned: p.assigned, Now: o.Now})
+	p.set, err = resource.Open(ctx, resource.Options{
+		Store: o.Store, Apply: p.apply, Impact: o.Impact, Quota: o.Quota, Audit: p.audit, Now: o.Now, Logger: o.Logger,
+		Kinds: resource.Kinds(resource.Rules{Namespace: o.Rules, TopicExists: o.TopicExists, Ownership: p.owner.check}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("management plane: %w", err)
+	}
+	return p, nil
+}
+
+// Close stops following changes. Requests that are being served fail.
+func (p *Plane) Close() error { return p.set.Close() }
+
+// Resources are what the plane serves.
+func (p *Plane) Resources() *resource.Set { return p.set }
+
+// apply keeps the door up to date before anybody else is told.
+func (p *Plane) apply(c resource.Change) {
+	switch c.Kind {
+	case resource.Operators:
+		var o *operator.Operator
+		if c.New != nil {
+			o = c.New.Noun.(*operator.Operator)
+		}
+		p.door.Set(c.Name, o)
+	case resource.RoleAssignments:
+		p.assign(c)
+	}
+	p.o.Apply(c)
+}
+
+// assign follows role assignments, by who they are for.
+func (p *Plane) assign(c resource.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := c.Namespace + "/" + c.Name
+	if c.Old != nil {
+		object := strings.ToLower(c.Old.Noun.(*role.Assignment).PrincipalID)
+		if delete(p.grants[object], key); len(p.grants[object]) == 0 {
+			delete(p.grants, object)
+		}
+	}
+	if c.New != nil {
+		a := c.New.Noun.(*role.Assignment)
+		object := strings.ToLower(a.PrincipalID)
+		if p.grants[object] == nil {
+			p.grants[object] = map[string]operator.Grant{}
+		}
+		p.grants[object][key] = operator.Grant{Role: a.Role, Scope: c.New.Scope}
+	}
+}
+
+func (p *Plane) assigned(object string) (list []operator.Grant) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, g := range p.grants[strings.ToLower(object)] {
+		list = append(list, g)
+	}
+	return list
+}
+
+// azureQuotas are per namespace; clients and topics per throughput unit.
+var azureQuotas = map[string]int{
+	"caCertificates": 10, "clientGroups": 10, "topicSpaces": 10, "permissionBindings": 100, "clients": 10_000, "topics": 100,
+	"eventSubscriptions": 500,
+}
+
+// Quota is the number of resources of a kind that a namespace may have by its
+// profile. Source: spec/control-plane.md, section 4.11.
+func Quota(ns *resource.Resource, kind *resource.Kind) int {
+	if ns == nil {
+		return 0
+	}
+	n := ns.Noun.(*namespace.Namespace)
+	if n.Profile() != namespace.Azure {
+		return 0
+	}
+	quota := azureQuotas[kind.Name]
+	if kind.Name == "clients" || kind.Name == "topics" {
+		quota *= n.Capacity
+	}
+	return quota
+}
+
+// EnsureNamespace makes a namespace in the default group unless it exists. It is
+// for namespaces that the configuration names.
+func (p *Plane) EnsureNamespace(ctx context.Context, name string, body []byte) error {
+	if p.set.Namespace(name) != nil {
+		return nil
+	}
+	put := resource.Put{Body: body, Subscription: p.o.Subscription, Group: p.o.Group, Request: resource.Request{
+		Kind: p.set.Kind(resource.Namespaces), Namespace: name, Name: name,
+		Actor: resource.Actor{Name: "configuration", Type: "Application"}, Operation: "Microsoft.EventGrid/namespaces/write",
+		ID: namespaceID(p.o.Subscription, p.o.Group, name),
+	}}
+	if _, err := p.set.Put(ctx, put); err != nil {
+		return err
+	}
+	return p.ensureGroup(ctx, put.Actor, p.o.Subscription, p.o.Group)
+}

@@ -1,0 +1,112 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// What the server plugs in. All methods may be called concurrently, and namespaces
+// are named in lower case.
+
+// ErrNoSession says that a namespace has no session of that client identifier.
+var ErrNoSession = errors.New("control: no such session")
+
+// A SessionDirectory knows the sessions of all namespaces.
+type SessionDirectory interface {
+	// Sessions lists sessions in the order of their client identifiers, from
+	// q.After (exclusive) on. next is the After of what follows; empty: the end.
+	Sessions(ctx context.Context, namespace string, q SessionQuery) (page []Session, next string, err error)
+	// Session returns one. ErrNoSession.
+	Session(ctx context.Context, namespace, clientID string) (*Session, error)
+	// Disconnect ends the connection and leaves the session. The client is told
+	// the reason. ErrNoSession; a session that is away is no error.
+	Disconnect(ctx context.Context, namespace, clientID, reason string) error
+	// Delete ends the connection and the session, with what waits in it. ErrNoSession.
+	Delete(ctx context.Context, namespace, clientID, reason string) error
+}
+
+// A SessionQuery chooses sessions. Empty members choose all.
+type SessionQuery struct {
+	After              string
+	Limit              int
+	AuthenticationName string // ignoring case
+	ClientID           string // a part of it
+	Connected          *bool
+}
+
+// A Session is one as it is shown.
+type Session struct {
+	ClientID           string         `json:"clientId"`
+	AuthenticationName string         `json:"authenticationName"`
+	Client             string         `json:"client,omitempty"` // of the registry
+	Method             string         `json:"authenticationMethod,omitempty"`
+	Connected          bool           `json:"connected"`
+	Protocol           string         `json:"protocol,omitempty"` // MQTT3, MQTT5, MQTT3-WS, MQTT5-WS
+	Remote             string         `json:"remote,omitempty"`   // address and port
+	Since              time.Time      `json:"since,omitzero"`     // connected or away since
+	ExpiresAt          time.Time      `json:"expiresAt,omitzero"` // of a session that is away
+	CredentialExpires  time.Time      `json:"credentialExpiresAt,omitzero"`
+	SessionExpiry      uint32         `json:"sessionExpiryInSeconds"`
+	KeepAlive          uint16         `json:"keepAliveInSeconds"`
+	QueuedMessages     int            `json:"queuedMessages"`
+	QueuedBytes        int64          `json:"queuedBytes"`
+	InFlight           int            `json:"inFlightMessages"`
+	Groups             []string       `json:"clientGroups,omitempty"`
+	Subscriptions      []Subscription `json:"subscriptions,omitempty"` // of a single session only
+}
+
+// A Subscription of a session.
+type Subscription struct {
+	Filter string `json:"filter"`
+	QoS    byte   `json:"qos"`
+	Share  string `json:"share,omitempty"`
+}
+
+// A RefusalLog remembers who was not let in lately, and why.
+type RefusalLog interface {
+	// Refusals lists the newest first, at most limit.
+	Refusals(ctx context.Context, namespace string, limit int) ([]Refusal, error)
+}
+
+// A Refusal is a connection that was refused. The same one again counts up.
+type Refusal struct {
+	Time               time.Time `json:"time"` // the last
+	ClientID           string    `json:"clientId"`
+	AuthenticationName string    `json:"authenticationName,omitempty"`
+	Remote             string    `json:"remote"`
+	Code               string    `json:"code"`   // reason code, as "0x87"
+	Reason             string    `json:"reason"` // for the operator: what to do about it
+	Count              int       `json:"count"`
+}
+
+// An Explainer says why something would be allowed or refused, by the same rules
+// that decide it.
+type Explainer interface {
+	Explain(ctx context.Context, namespace string, q Question) (*Explanation, error)
+}
+
+// A Question is about one client and one topic.
+type Question struct {
+	Action string `json:"action"`          // connect, publish, subscribe
+	Client string `json:"client"`          // name in the registry, or authentication name
+	Topic  string `json:"topic,omitempty"` // topic name, or filter to subscribe to
+	// Attributes are those of a client that comes with a token; as in the registry.
+	Attributes map[string]any `json:"attributes,omitempty"`
+}
+
+// An Explanation answers a Question.
+type Explanation struct {
+	Allowed bool              `json:"allowed"`
+	Reason  string            `json:"reason"` // one sentence
+	Steps   []ExplanationStep `json:"steps,omitempty"`
+}
+
+// An ExplanationStep is one thing that was looked at, in order.
+type ExplanationStep struct {
+	What   string `json:"what"`             // as "client group presses"
+	Result string `json:"result"`           // as "holds the client"
+	Passed bool   `json:"passed"`           // it speaks for allowing
+	Link   string `json:"id,omitempty"`     // resource id
+	Detail string `json:"detail,omitempty"` // as the template after substitution
+}

@@ -1,0 +1,252 @@
+package control
+
+import (
+	"net/http"
+	"strings"
+
+	"gridmq/control/resource"
+	"gridmq/identity"
+)
+
+// A thing is a resource that a request names, whether it exists or not.
+type thing struct {
+	kind      *resource.Kind
+	namespace string
+	name      string // with its parent's
+	id        string
+	action    string // without its last part, as "Microsoft.EventGrid/namespaces/clients"
+	existing  *resource.Resource
+
+	sub, group, scope string       // where a new one is
+	after             func() error // done before a PUT is answered
+}
+
+// methods that a thing has.
+func (t *thing) methods() string {
+	if t.kind.Patchable {
+		return "GET, HEAD, PUT, PATCH, DELETE"
+	}
+	return "GET, HEAD, PUT, DELETE"
+}
+
+// serveThing is GET, PUT, PATCH and DELETE of any resource.
+func (c *call) serveThing(t *thing) error {
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead:
+		if err := c.may(t.action+"/read", t.id); err != nil {
+			return err
+		}
+		if t.existing == nil {
+			return notFound(t.id)
+		}
+		c.w.Header().Set("ETag", etag(t.existing))
+		c.answer(http.StatusOK, c.plane.shown(t.existing))
+		return nil
+	case http.MethodPut:
+		return c.putThing(t, false)
+	case http.MethodPatch:
+		if t.kind.Patchable {
+			return c.putThing(t, true)
+		}
+	case http.MethodDelete:
+		return c.deleteThing(t)
+	}
+	if err := c.enter(); err != nil {
+		return err
+	}
+	return noMethod(t.methods())
+}
+
+func (c *call) request(t *thing, operation string) (resource.Request, error) {
+	m, err := c.match()
+	return resource.Request{Kind: t.kind, Namespace: t.namespace, Name: t.name, Match: m, DryRun: c.dryRun(),
+		Actor: c.actor(), ID: t.id, Operation: operation, RequestID: c.id}, err
+}
+
+func (c *call) putThing(t *thing, patch bool) error {
+	if err := c.may(t.action+"/write", t.id); err != nil {
+		return err
+	}
+	if err := c.read(); err != nil {
+		return err
+	}
+	name := t.name[strings.LastIndexByte(t.name, '/')+1:]
+	if err := checkIdentity(c.body, t.id, name, t.kind.Type); err != nil {
+		return err
+	}
+	q, err := c.request(t, t.action+"/write")
+	if err != nil {
+		return err
+	}
+	out, err := c.plane.set.Put(c.r.Context(), resource.Put{Request: q, Body: c.body, Patch: patch, Version: c.version,
+		Subscription: t.sub, Group: t.group, Scope: t.scope})
+	if err != nil {
+		return err
+	}
+	for _, w := range out.Warnings {
+		c.w.Header().Add("gridmq-warning", w)
+	}
+	if q.DryRun {
+		return c.answerDryRun(t, out)
+	}
+	if t.after != nil {
+		if err := t.after(); err != nil {
+			return err
+		}
+	}
+	status := http.StatusOK
+	if out.Created() {
+		status = http.StatusCreated
+	}
+	c.w.Header().Set("ETag", etag(out.New))
+	c.answer(status, c.plane.shown(out.New))
+	return nil
+}
+
+func (c *call) deleteThing(t *thing) error {
+	if err := c.may(t.action+"/delete", t.id); err != nil {
+		return err
+	}
+	q, err := c.request(t, t.action+"/delete")
+	if err != nil {
+		return err
+	}
+	out, err := c.plane.set.Delete(c.r.Context(), q)
+	switch {
+	case err != nil:
+		return err
+	case q.DryRun:
+		return c.answerDryRun(t, out)
+	case out.Old == nil:
+		c.answer(http.StatusNoContent, nil)
+	default:
+		c.answer(http.StatusOK, nil)
+	}
+	return nil
+}
+
+// A dryRun says what would happen, and to whom.
+type dryRun struct {
+	DryRun    bool              `json:"dryRun"`
+	Operation string            `json:"operation"` // create, update, delete, none
+	ID        string            `json:"id"`
+	Members   []string          `json:"members"`
+	Changes   []dryChange       `json:"changes"`
+	Effects   []resource.Effect `json:"effects"`
+	Warnings  []string          `json:"warnings,omitempty"`
+	Resource  map[string]any    `json:"resource,omitempty"`
+}
+
+type dryChange struct {
+	ID        string `json:"id"`
+	Operation string `json:"operation"`
+}
+
+func (c *call) answerDryRun(t *thing, out *resource.Outcome) error {
+	d := dryRun{DryRun: true, ID: t.id, Operation: operationOf(out.Old, out.New, out.Unchanged), Members: out.Members,
+		Changes: []dryChange{}, Effects: out.Effects, Warnings: out.Warnings}
+	for _, one := range out.Changes {
+		r := one.New
+		if r == nil {
+			r = one.Old
+		}
+		d.Changes = append(d.Changes, dryChange{c.plane.id(r), operationOf(one.Old, one.New, out.Unchanged)})
+	}
+	if out.New != nil {
+		d.Resource = c.plane.shown(out.New)
+	}
+	if d.Members == nil {
+		d.Members = []string{}
+	}
+	if d.Effects == nil {
+		d.Effects = []resource.Effect{}
+	}
+	c.answer(http.StatusOK, d)
+	return nil
+}
+
+func operationOf(old, next *resource.Resource, unchanged bool) string {
+	switch {
+	case old == nil && next == nil, unchanged:
+		return "none"
+	case old == nil:
+		return "create"
+	case next == nil:
+		return "delete"
+	}
+	return "update"
+}
+
+// find looks a namespace up in its place; in another one it does not exist.
+func (c *call) find(l place) *resource.Resource {
+	ns := c.plane.set.Namespace(l.ns)
+	if ns == nil || !strings.EqualFold(ns.Subscription, l.sub) || !strings.EqualFold(ns.Group, l.group) {
+		return nil
+	}
+	return ns
+}
+
+// known refuses a subscription that there is none of.
+func (c *call) known(sub string) error {
+	all := c.plane.o.Subscriptions
+	if len(all) == 0 {
+		return nil
+	}
+	for _, one := range all {
+		if strings.EqualFold(one, sub) {
+			return nil
+		}
+	}
+	return refuse(http.StatusNotFound, "SubscriptionNotFound", "The subscription %q was not found.", sub)
+}
+
+// child is a resource below a namespace.
+func (c *call) child(l place, kind *resource.Kind, name string) error {
+	t := &thing{kind: kind, namespace: l.ns, name: name, action: eventGrid + "/namespaces/" + kind.Name}
+	ns := c.find(l)
+	t.id = l.id() + "/" + kind.Name + "/" + name
+	if kind.Parent != "" {
+		above, below, _ := strings.Cut(name, "/")
+		t.id = l.id() + "/" + kind.Parent + "/" + above + "/" + kind.Name + "/" + below
+		t.action = eventGrid + "/namespaces/" + kind.Parent + "/" + kind.Name
+	}
+	if ns != nil {
+		t.existing = c.plane.set.Get(resource.NewKey(l.ns, kind, name))
+	}
+	if err := c.childAllowed(t); err != nil {
+		return err
+	}
+	if ns == nil {
+		return refuse(http.StatusNotFound, codeNoParent, "The namespace %q was not found.", l.id())
+	}
+	if kind.Name == "clientGroups" && name == identity.AllClients {
+		return c.everybody(t)
+	}
+	return c.serveThing(t)
+}
+
+// childAllowed asks for the right that the method needs, before anything is told.
+func (c *call) childAllowed(t *thing) error {
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead:
+		return c.may(t.action+"/read", t.id)
+	case http.MethodPut, http.MethodPatch:
+		return c.may(t.action+"/write", t.id)
+	case http.MethodDelete:
+		return c.may(t.action+"/delete", t.id)
+	}
+	return c.enter()
+}
+
+// everybody is the built-in group $all: section 4.6.
+func (c *call) everybody(t *thing) error {
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead:
+		c.answer(http.StatusOK, map[string]any{"id": t.id, "name": identity.AllClients, "type": t.kind.Type,
+			"properties": map[string]any{"description": "All clients of the namespace.", "provisioningState": "Succeeded"}})
+		return nil
+	case http.MethodPut, http.MethodDelete:
+		return refuse(http.StatusBadRequest, codeInvalid, "The group %s is built in and cannot be changed.", identity.AllClients).at("name")
+	}
+	return noMethod(t.methods())
+}

@@ -1,0 +1,168 @@
+package control
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"gridmq/control/resource"
+)
+
+const eventGrid = "Microsoft.EventGrid"
+
+// route finds what a path means; nil is nothing. What is found checks the caller's
+// rights before it tells whether anything exists.
+func (c *call) route(p path) func() error {
+	switch {
+	case p.is("gridmq"):
+		return c.routeExtension(p[1:])
+	case !p.plain():
+		return nil
+	case p.is("metadata", "endpoints") && len(p) == 2:
+		return c.get(c.metadata)
+	case p.is("tenants") && len(p) == 1:
+		return c.arm(c.get(c.listTenants))
+	case len(p) >= 3 && p[len(p)-3:].is("providers", authorization, "roleAssignments"):
+		return c.arm(func() error { return c.listAssignments(p[:len(p)-3]) })
+	case len(p) >= 4 && p[len(p)-4:].is("providers", authorization, "roleAssignments"):
+		return c.arm(func() error { return c.assignment(p[:len(p)-4], p[len(p)-1]) })
+	case len(p) >= 3 && p[len(p)-3:].is("providers", authorization, "roleDefinitions"):
+		return c.arm(c.get(c.listDefinitions))
+	case len(p) >= 4 && p[len(p)-4:].is("providers", authorization, "roleDefinitions"):
+		return c.arm(c.get(func() error { return c.getDefinition(p[len(p)-1]) }))
+	case p.is("providers", eventGrid, "operations") && len(p) == 3:
+		return c.armOurs(c.get(c.listOperations))
+	case p.is("subscriptions"):
+		return c.routeSubscription(p[1:])
+	}
+	return nil
+}
+
+func (c *call) routeSubscription(p path) func() error {
+	if len(p) == 0 {
+		return c.arm(c.get(c.listSubscriptions))
+	}
+	sub := p[0]
+	switch rest := p[1:]; {
+	case len(rest) == 0:
+		return c.arm(c.get(func() error { return c.getSubscription(sub) }))
+	case rest.is("resourcegroups"):
+		return c.routeGroup(sub, rest[1:])
+	case rest.is("providers", eventGrid, "namespaces") && len(rest) == 3:
+		return c.armOurs(c.get(func() error { return c.listNamespaces(sub, "") }))
+	case rest.is("providers", eventGrid, "locations") && len(rest) == 6:
+		return c.armOurs(c.get(func() error { return notFound(c.r.URL.Path) })) // no operation is long-running
+	case rest.is("providers") && len(rest) == 1:
+		return c.arm(c.get(func() error { return c.listProviders(sub) }))
+	case rest.is("providers") && len(rest) == 2:
+		return c.arm(c.get(func() error { return c.getProvider(sub, rest[1]) }))
+	case rest.is("providers", eventGrid, "register") && len(rest) == 3:
+		return c.arm(c.post(func() error { return c.getProvider(sub, eventGrid) }))
+	}
+	return nil
+}
+
+func (c *call) routeGroup(sub string, p path) func() error {
+	if len(p) == 0 {
+		return c.arm(c.get(func() error { return c.listGroups(sub) }))
+	}
+	group := p[0]
+	switch rest := p[1:]; {
+	case len(rest) == 0:
+		return c.arm(func() error { return c.group(sub, group) })
+	case rest.is("resources") && len(rest) == 1:
+		return c.arm(c.get(func() error { return c.listResources(sub, group) }))
+	case rest.is("providers", eventGrid, "namespaces"):
+		if len(rest) == 3 {
+			return c.armOurs(c.get(func() error { return c.listNamespaces(sub, group) }))
+		}
+		return c.routeNamespace(place{sub, group, rest[3]}, rest[4:])
+	}
+	return nil
+}
+
+// A place is where a namespace is.
+type place struct{ sub, group, ns string }
+
+func (l place) id() string { return namespaceID(l.sub, l.group, l.ns) }
+
+func namespaceID(sub, group, ns string) string {
+	return groupID(sub, group) + "/providers/" + eventGrid + "/namespaces/" + ns
+}
+
+// actions of a namespace, in lower case.
+var namespaceActions = []string{"listkeys", "regeneratekey", "validatecustomdomainownership"}
+
+func (c *call) routeNamespace(l place, p path) func() error {
+	switch {
+	case len(p) == 0:
+		return c.armOurs(func() error { return c.namespace(l) })
+	case len(p) == 1 && slices.Contains(namespaceActions, strings.ToLower(p[0])):
+		return c.armOurs(c.post(func() error { return c.namespaceAction(l, strings.ToLower(p[0])) }))
+	case p.is("privateEndpointConnections"), p.is("privateLinkResources"):
+		if len(p) > 2 {
+			return nil
+		}
+		return c.armOurs(func() error { return c.private(l, p) })
+	}
+	kind := c.plane.set.Kind(p[0])
+	if kind == nil || kind.Extension || !strings.HasPrefix(kind.Type, eventGrid) || kind.Name == resource.Namespaces || kind.Parent != "" {
+		return nil
+	}
+	switch len(p) {
+	case 1:
+		return c.armOurs(c.get(func() error { return c.listChildren(l, kind, "") }))
+	case 2:
+		return c.armOurs(func() error { return c.child(l, kind, p[1]) })
+	}
+	return c.routeBelow(l, kind, p[1], p[2:])
+}
+
+// routeBelow is for kinds with a parent: event subscriptions of a topic.
+func (c *call) routeBelow(l place, parent *resource.Kind, name string, p path) func() error {
+	kind := c.plane.set.Kind(p[0])
+	if kind == nil || kind.Parent != parent.Name {
+		return nil
+	}
+	switch len(p) {
+	case 1:
+		return c.armOurs(c.get(func() error { return c.listChildren(l, kind, name+"/") }))
+	case 2:
+		return c.armOurs(func() error { return c.child(l, kind, name+"/"+p[1]) })
+	}
+	return nil
+}
+
+// arm wants an api-version, of which only the form is looked at; armOurs one of ours.
+func (c *call) arm(do func() error) func() error { return c.versioned(do, false) }
+
+func (c *call) armOurs(do func() error) func() error { return c.versioned(do, true) }
+
+func (c *call) versioned(do func() error, ours bool) func() error {
+	return func() error {
+		if err := c.enter(); err != nil {
+			return err
+		}
+		if bad := c.checkVersion(ours); bad != nil {
+			return bad
+		}
+		return do()
+	}
+}
+
+// get and post let only one method through.
+func (c *call) get(do func() error) func() error { return c.only(do, http.MethodGet, http.MethodHead) }
+
+func (c *call) post(do func() error) func() error { return c.only(do, http.MethodPost) }
+
+func (c *call) only(do func() error, methods ...string) func() error {
+	if !slices.Contains(methods, c.r.Method) {
+		return func() error {
+			if err := c.enter(); err != nil {
+				return err
+			}
+			return noMethod(strings.Join(methods, ", "))
+		}
+	}
+	return do
+}

@@ -1,0 +1,139 @@
+package tenants
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gridmq/access"
+	"gridmq/broker"
+	"gridmq/identity"
+	"gridmq/mqtt"
+)
+
+// rights are what has been compiled for one client, under one policy.
+type rights struct {
+	policy *access.Policy
+	grants *access.Grants
+	client *identity.Client // of the registry, when it logged in
+}
+
+// identity makes the broker's view of a principal.
+func (n *tenant) identity(p *identity.Principal) *broker.Identity {
+	id := &broker.Identity{Name: p.Name, Principal: p}
+	n.compile(id)
+	return id
+}
+
+func (n *tenant) compile(id *broker.Identity) *rights {
+	r := &rights{policy: n.policy.Load()}
+	p := id.Principal
+	if p == nil { // a session that is away, of which only the owner is known
+		if c := n.registry.ByAuthenticationName(id.Name); c != nil {
+			p = c.Principal(identity.Certificate)
+		}
+	}
+	if p != nil {
+		r.grants = r.policy.Compile(p, n.registry.GroupsOf(p))
+		if p.Client != "" {
+			r.client = n.registry.ByName(p.Client)
+		}
+	}
+	id.Rights.Store(r)
+	return r
+}
+
+// grants are those in force. They are compiled again by whoever asks first after
+// the policy has changed.
+func (n *tenant) grants(id *broker.Identity) *access.Grants {
+	r, _ := id.Rights.Load().(*rights)
+	if r == nil || r.policy != n.policy.Load() {
+		r = n.compile(id)
+	}
+	return r.grants
+}
+
+// Publish implements broker.Authorizer.
+func (n *tenant) Publish(id *broker.Identity, topic string) broker.Verdict {
+	return verdict(n.grants(id).Publish(topic))
+}
+
+// Subscribe implements broker.Authorizer.
+func (n *tenant) Subscribe(id *broker.Identity, filter string) broker.Verdict {
+	return verdict(n.grants(id).Subscribe(filter))
+}
+
+func verdict(d access.Decision) broker.Verdict {
+	if d.Allowed {
+		return broker.Verdict{}
+	}
+	return broker.Verdict{Code: mqtt.NotAuthorized, Reason: d.Reason()}
+}
+
+// Revision implements broker.Authorizer.
+func (n *tenant) Revision() uint64 { return n.revision.Load() }
+
+// reviewTime bounds what is asked of others about a live client.
+const reviewTime = 5 * time.Second
+
+// Review implements broker.Reviewer: would the client be let in now, and with the
+// same rights?
+func (n *tenant) Review(p broker.Peer, id *broker.Identity) broker.Judgement {
+	now, err := n.again(p, id)
+	if err != nil {
+		return broker.Judgement{End: mqtt.NotAuthorized, Reason: err.Error()}
+	}
+	before, _ := id.Rights.Load().(*rights)
+	next := n.identity(now)
+	after := next.Rights.Load().(*rights)
+	return broker.Judgement{Identity: next, Changed: before == nil || !before.grants.Same(after.grants)}
+}
+
+// again is who the client is now. What is said in the error is told to the client:
+// it knows its own credentials.
+func (n *tenant) again(peer broker.Peer, id *broker.Identity) (*identity.Principal, error) {
+	p := id.Principal
+	c := &identity.Credentials{Username: &p.Name, Remote: peer.Address}
+	if peer.TLS != nil {
+		c.Certificates = peer.TLS.PeerCertificates
+	}
+	if err := n.admit(c, p.Name); err != nil {
+		return nil, fmt.Errorf("not admitted any more")
+	}
+	m := n.methods.Load()
+	gone := fmt.Errorf("the way the client has logged in (%v) is not configured any more", p.Method)
+	switch p.Method {
+	case identity.Certificate:
+		if m.certificates == nil {
+			return nil, gone
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), reviewTime)
+		defer cancel()
+		return m.certificates.Authenticate(ctx, c)
+	case identity.Password:
+		before, _ := id.Rights.Load().(*rights)
+		client := n.registry.ByName(p.Client)
+		switch {
+		case m.passwords == nil:
+			return nil, gone
+		case client == nil || client.State == identity.StateDisabled:
+			return nil, fmt.Errorf("the client is not in the registry any more, or disabled")
+		case before != nil && before.client != nil && before.client.Password != client.Password:
+			return nil, fmt.Errorf("the client has another password now")
+		}
+		return client.Principal(identity.Password), nil
+	case identity.CustomToken:
+		if m.custom == nil {
+			return nil, gone
+		}
+	case identity.DirectoryToken:
+		if m.directory == nil {
+			return nil, gone
+		}
+	case identity.Webhook:
+		if m.webhook == nil {
+			return nil, gone
+		}
+	}
+	return p, nil
+}
