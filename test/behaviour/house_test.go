@@ -95,6 +95,7 @@ func (h *house) config() (server.Config, error) {
 	set("dev.enabled", "true")
 	set("data", filepath.Join(h.dir, "data"))
 	set("operations.enabled", "false")
+	set("management.address", "127.0.0.1:0")
 	set("store.engine", h.engine)
 	for _, path := range []string{"dev.listen", "dev.ws_listen", "listeners.mqtts.address", "listeners.wss.address"} {
 		set(path, "127.0.0.1:0")
