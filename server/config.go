@@ -31,6 +31,7 @@ type Config struct {
 	TLS        TLS
 	Namespaces map[string]Namespace
 	Management Management
+	Tokens     Tokens
 	Operations Operations
 	Shutdown   Shutdown
 	Dev        Dev
@@ -142,6 +143,22 @@ type Dev struct {
 	WSListen string `key:"ws_listen"` // plain WebSocket
 }
 
+// Tokens are what the token endpoint of the management plane gives out.
+type Tokens struct {
+	Lifetime time.Duration
+	// Apps are the applications that may have tokens, by a name of your choice.
+	Apps map[string]App
+}
+
+// An App is an application: what role assignments name is its object id.
+type App struct {
+	ClientID string
+	ObjectID string
+	// SecretHashes are as gridmq token hash prints them.
+	SecretHashes  []string
+	Groups, Roles []string
+}
+
 // Quickstart makes the namespace quickstart with clients, certificates and
 // permissions to play with.
 type Quickstart struct {
@@ -165,6 +182,7 @@ func Default() Config {
 		TLS:        TLS{Hosts: []string{"localhost", "127.0.0.1", "::1"}, MinimumVersion: "1.2"},
 		Namespaces: map[string]Namespace{DefaultNamespace: def},
 		Management: Management{Enabled: true, Address: "127.0.0.1:9443"},
+		Tokens:     Tokens{Lifetime: time.Hour},
 		Operations: Operations{Enabled: true, Address: "127.0.0.1:9464"},
 		Shutdown:   Shutdown{Timeout: 30 * time.Second},
 		Dev:        Dev{Listen: "127.0.0.1:1883", WSListen: "127.0.0.1:8083"},

@@ -32,6 +32,7 @@ const TokenFile = "operator.token"
 type management struct {
 	plane  *control.Plane
 	listen net.Listener // nil: nobody listens
+	tokens *directory   // nil: there is no token endpoint
 	server *http.Server
 	done   chan struct{} // closed when Serve has returned; nil before
 }
@@ -62,16 +63,25 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 	if err != nil {
 		return err
 	}
-	s.tenants = tenants.New(tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts,
-		Register: s.register, Logger: s.log})
-	m.plane, err = control.Open(ctx, control.Options{
+	url := s.managementURL(m)
+	if m.tokens, err = s.openDirectory(ctx, st, url); err != nil {
+		return err
+	}
+	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Logger: s.log}
+	m.tokens.trust(&who)
+	s.tenants = tenants.New(who)
+	o := control.Options{
 		Store: st, Apply: s.tenants.Apply, Impact: s.tenants.Impact, Domain: s.cfg.Domain,
 		Rules:     namespace.Rules{Limits: checkResourceLimits},
 		Operators: []operator.Operator{{Name: "local", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf(token)}},
 		Sessions:  s.tenants, Refusals: s.tenants, Explain: s.tenants,
 		SkipOwnership: s.cfg.Management.TrustDomains, BaseURL: s.cfg.Management.URL, Logger: s.log,
-	})
-	if err != nil {
+	}
+	if m.tokens != nil {
+		o.Verifier = m.tokens
+		o.LoginEndpoint, o.Audiences = url+"/adfs", []string{url}
+	}
+	if m.plane, err = control.Open(ctx, o); err != nil {
 		return err
 	}
 	s.plane = m.plane
@@ -84,6 +94,21 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 		}
 	}
 	return s.quickstart(ctx, m.plane)
+}
+
+// managementURL is the public one: of the configuration, or where it listens.
+func (s *Server) managementURL(m *management) string {
+	switch {
+	case m.listen == nil:
+		return ""
+	case s.cfg.Management.URL != "":
+		return strings.TrimSuffix(s.cfg.Management.URL, "/")
+	}
+	host, port, err := net.SplitHostPort(m.listen.Addr().String())
+	if ip := net.ParseIP(host); err != nil || ip.IsLoopback() || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "https://" + net.JoinHostPort(host, port)
 }
 
 // configured is the resource that a namespace of the configuration begins as.
@@ -139,7 +164,7 @@ func (m *management) serve(s *Server) error {
 	if err != nil {
 		return fmt.Errorf("management plane: %w", err)
 	}
-	m.server = &http.Server{Handler: m.plane, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+	m.server = &http.Server{Handler: m.tokens.front(m.plane), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		WriteTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil,
 		TLSConfig: &tls.Config{GetCertificate: certs.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
 	m.done = make(chan struct{})

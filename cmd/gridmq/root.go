@@ -19,7 +19,7 @@ Start one to try, and talk to it:
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddGroup(&cobra.Group{ID: "broker", Title: "The broker:"}, &cobra.Group{ID: "client", Title: "Clients:"})
-	for _, c := range []*cobra.Command{newServeCmd(), newConfigCmd(), newStoreCmd()} {
+	for _, c := range []*cobra.Command{newServeCmd(), newConfigCmd(), newStoreCmd(), newTokenCmd()} {
 		c.GroupID = "broker"
 		root.AddCommand(c)
 	}

@@ -207,8 +207,11 @@ func (t *Tenants) Empty(namespace string) bool {
 	if n == nil {
 		return true
 	}
+	n.mu.Lock()
+	roles := len(n.roles) // who has a token, too, needs one
+	n.mu.Unlock()
 	m := n.methods.Load()
-	return n.registry.Len() == 0 && m.custom == nil && m.directory == nil && m.webhook == nil && n.noun().GridMQ.Enrolment == nil
+	return n.registry.Len() == 0 && roles == 0 && m.custom == nil && m.webhook == nil && n.noun().GridMQ.Enrolment == nil
 }
 
 // Relimit sets the limits of all namespaces again.
