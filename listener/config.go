@@ -49,6 +49,8 @@ type Config struct {
 	// MaxConnectionsPerAddress open at once from one IPv4 address or one IPv6
 	// /64 (which is what one customer gets). Default: no limit.
 	MaxConnectionsPerAddress int
+	// Penalty keeps addresses away that were refused too often. Default: none.
+	Penalty *Penalty
 	// HandshakeTimeout bounds everything before the hand-over together: PROXY
 	// header, TLS, HTTP upgrade. Default 10 s.
 	HandshakeTimeout time.Duration

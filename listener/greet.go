@@ -54,12 +54,22 @@ func (l *Listener) shakeHands(nc net.Conn, p *pass) (Conn, error) {
 	if err := l.readProxy(w, &id); err != nil {
 		return nil, refused(RefusedProxy, err)
 	}
-	if addr := id.remote; addr == nil && !p.comesFrom(nc.RemoteAddr()) || addr != nil && !p.comesFrom(addr) {
+	from := nc.RemoteAddr()
+	if id.remote != nil {
+		from = id.remote
+	}
+	switch where, known := neighbourhood(from); {
+	case known && l.cfg.Penalty.away(where):
+		return nil, refused(RefusedPenalty, errAway)
+	case !p.comesFrom(from):
 		return nil, refused(RefusedAddress, errTooMany)
 	}
 	var c stream = &plain{identity: id, wire: w, kind: "tcp"}
 	if l.cfg.TLS != nil {
 		if c, err = acceptTLS(w, id, l.tls); err != nil {
+			if ip, ok := addrOf(from); ok {
+				l.cfg.Penalty.Blame(ip)
+			}
 			return nil, refused(RefusedTLS, err)
 		}
 	}
@@ -79,6 +89,7 @@ func (l *Listener) shakeHands(nc net.Conn, p *pass) (Conn, error) {
 }
 
 var errTooMany = errors.New("too many connections from this address")
+var errAway = errors.New("too many refusals from this address lately")
 
 func (l *Listener) beginGreeting(nc net.Conn) bool {
 	l.mu.Lock()

@@ -69,6 +69,10 @@ func neighbourhood(addr net.Addr) (netip.Prefix, bool) {
 	if !ok {
 		return netip.Prefix{}, false
 	}
+	return prefixOf(ip)
+}
+
+func prefixOf(ip netip.Addr) (netip.Prefix, bool) {
 	bits := 64
 	if ip.Is4() {
 		bits = 32

@@ -9,6 +9,7 @@ type Reason uint8
 const (
 	RefusedFull    Reason = iota // MaxConnections
 	RefusedAddress               // MaxConnectionsPerAddress
+	RefusedPenalty               // Penalty: too many refusals before
 	RefusedProxy                 // bad or missing PROXY header
 	RefusedTLS                   // TLS handshake failed
 	RefusedUpgrade               // not an HTTP request, or not a WebSocket upgrade we take
@@ -18,7 +19,7 @@ const (
 	reasons
 )
 
-var reasonNames = [reasons]string{"full", "address", "proxy", "tls", "upgrade", "slow", "gone", "closing"}
+var reasonNames = [reasons]string{"full", "address", "penalty", "proxy", "tls", "upgrade", "slow", "gone", "closing"}
 
 func (r Reason) String() string {
 	if r < reasons {

@@ -31,6 +31,7 @@ type Config struct {
 	TLS        TLS
 	Namespaces map[string]Namespace
 	Management Management
+	Refusals   Refusals
 	Tokens     Tokens
 	Operations Operations
 	Shutdown   Shutdown
@@ -143,6 +144,13 @@ type Dev struct {
 	WSListen string `key:"ws_listen"` // plain WebSocket
 }
 
+// Refusals keep an address away for a while from which too many clients were
+// refused, because of their certificates, passwords or tokens.
+type Refusals struct {
+	PerSecond int // from one address; 0: no limit
+	Burst     int // at once
+}
+
 // Tokens are what the token endpoint of the management plane gives out.
 type Tokens struct {
 	Lifetime time.Duration
@@ -182,6 +190,7 @@ func Default() Config {
 		TLS:        TLS{Hosts: []string{"localhost", "127.0.0.1", "::1"}, MinimumVersion: "1.2"},
 		Namespaces: map[string]Namespace{DefaultNamespace: def},
 		Management: Management{Enabled: true, Address: "127.0.0.1:9443"},
+		Refusals:   Refusals{PerSecond: 20, Burst: 200},
 		Tokens:     Tokens{Lifetime: time.Hour},
 		Operations: Operations{Enabled: true, Address: "127.0.0.1:9464"},
 		Shutdown:   Shutdown{Timeout: 30 * time.Second},

@@ -74,7 +74,7 @@ func (s *Server) listenerConfig(name string, one Listener) (listener.Config, err
 		Name: name, Address: one.Address, Namespace: one.Namespace,
 		WebSocket: one.websocket(), Path: one.Path, Origins: one.Origins, ProxyProtocol: one.ProxyProtocol,
 		MaxConnections: one.MaxConnections, MaxConnectionsPerAddress: one.MaxConnectionsPerAddress,
-		HandshakeTimeout: one.HandshakeTimeout, Logger: s.log,
+		HandshakeTimeout: one.HandshakeTimeout, Penalty: s.penalty, Logger: s.log,
 	}
 	for _, from := range one.ProxyTrusted {
 		p, err := parsePrefix(from)

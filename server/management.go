@@ -67,7 +67,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 	if m.tokens, err = s.openDirectory(ctx, st, url); err != nil {
 		return err
 	}
-	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Logger: s.log}
+	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Blame: s.penalty.Blame, Logger: s.log}
 	m.tokens.trust(&who)
 	s.tenants = tenants.New(who)
 	o := control.Options{

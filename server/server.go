@@ -55,7 +55,8 @@ type Server struct {
 	registry *prometheus.Registry
 	metrics  *metrics
 	hosts    hosts
-	ready    chan struct{} // closed when ready
+	penalty  *listener.Penalty // nil: nobody is kept away
+	ready    chan struct{}     // closed when ready
 	phase    atomic.Pointer[phase]
 	began    time.Time
 
@@ -80,6 +81,9 @@ func New(cfg Config, o Options) (*Server, error) {
 		registry: prometheus.NewRegistry(), ready: make(chan struct{}), addresses: map[string]Address{}}
 	s.log = s.opts.Logger
 	s.spaces.Store(&cfg.Namespaces)
+	if r := cfg.Refusals; r.PerSecond > 0 {
+		s.penalty = listener.NewPenalty(r.PerSecond, max(r.Burst, r.PerSecond))
+	}
 	s.metrics = newMetrics(s.registry, s.opts.Version)
 	s.phase.Store(&starting)
 	return s, nil

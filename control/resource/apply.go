@@ -140,27 +140,27 @@ func (s *Set) applyOne(d store.Document, unsure bool) {
 	if s.image.revision(k) >= d.Revision {
 		return
 	}
-	e := s.entry(kind, k, d)
-	s.tell(k, s.image.put(k, e), e)
+	e, r := s.entry(kind, k, d)
+	s.tell(k, s.image.put(k, e), r)
 }
 
-func (s *Set) entry(kind *Kind, k Key, d store.Document) *entry {
+// entry is a document in the image, and the resource in it; nil when it is broken.
+func (s *Set) entry(kind *Kind, k Key, d store.Document) (*entry, *Resource) {
 	r, err := decode(kind, k, d.Value, d.Revision)
 	switch {
 	case err != nil:
 		s.o.Logger.Error("a stored resource is not understood and left out", "key", string(d.Key), "err", err)
-		return &entry{revision: d.Revision, broken: err}
+		return &entry{revision: d.Revision, broken: err}, nil
 	case kind.Compact:
-		return &entry{revision: d.Revision, value: bytes.Clone(d.Value)}
+		return &entry{revision: d.Revision, value: d.Value}, r // the store made a copy
 	}
-	return &entry{revision: d.Revision, resource: r}
+	return &entry{revision: d.Revision, resource: r}, r
 }
 
 // tell tells Apply what a change means, unless it means nothing: a PUT of the
 // same content moves a date only.
-func (s *Set) tell(k Key, old, new *entry) {
-	key := k.document()
-	c := Change{Namespace: k.Namespace, Kind: k.Kind, Old: s.image.open(key, old), New: s.image.open(key, new)}
+func (s *Set) tell(k Key, old *entry, next *Resource) {
+	c := Change{Namespace: k.Namespace, Kind: k.Kind, Old: s.image.open(k.document(), old), New: next}
 	switch {
 	case c.New != nil:
 		c.Name = c.New.Name

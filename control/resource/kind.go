@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"gridmq/control/tree"
 	"gridmq/identity"
 )
 
@@ -126,19 +125,14 @@ func child[T noun[T]](name string, order int, decode func(string, []byte) (T, er
 
 // properties is that member of a resource; null and nothing are an empty object.
 func properties(body []byte) ([]byte, error) {
-	var o map[string]json.RawMessage
+	var o struct{ Properties json.RawMessage } // in any case; twice is refused before
 	if err := json.Unmarshal(body, &o); err != nil {
 		return nil, &identity.FieldError{Reason: "want a JSON object"}
 	}
-	any := make(map[string]any, len(o))
-	for name, raw := range o {
-		any[name] = raw
-	}
-	v, _, ok := tree.Member(any, "properties")
-	if !ok {
+	if o.Properties == nil {
 		return []byte("{}"), nil
 	}
-	return v.(json.RawMessage), nil
+	return o.Properties, nil
 }
 
 func wrap(properties []byte) []byte {

@@ -106,6 +106,10 @@ func (t *Tenants) Refused(v broker.Visit, err error) {
 	if v.Version != 0 { // else nothing was understood: a scanner, not a client
 		t.refusals.add(v, err)
 	}
+	var e *mqtt.Error
+	if errors.As(err, &e) && (e.Code == mqtt.NotAuthorized || e.Code == mqtt.BadUserNameOrPassword || e.Code == mqtt.BadAuthenticationMethod) {
+		t.o.Blame(v.Address)
+	}
 }
 
 // Connected implements broker.Observer.

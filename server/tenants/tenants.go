@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +42,8 @@ type Options struct {
 	Issuer *jwtauth.Issuer
 	// Tokens are made for webhooks by the local issuer. nil: there is none.
 	Tokens webhookauth.TokenSource
+	// Blame is told of addresses whose clients were refused because of who they are.
+	Blame func(netip.Addr)
 	// Logger receives the room's events. Default: none.
 	Logger *slog.Logger
 }
@@ -62,6 +65,9 @@ type Tenants struct {
 func New(o Options) *Tenants {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Blame == nil {
+		o.Blame = func(netip.Addr) {}
 	}
 	t := &Tenants{o: o, log: o.Logger, all: map[string]*tenant{}, roles: map[string]resource.Change{}, refusals: newRefusals()}
 	t.hosts.Store(&map[string]string{})
