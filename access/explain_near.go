@@ -76,21 +76,6 @@ func (m *Miss) elsewhere(shape string, rules *spaceRules, asked string) bool {
 	return n > 0 && (n > 1 || wants[0] != "+")
 }
 
-// meet says whether some topic is matched by both filters.
-func meet(a, b string) bool {
-	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
-	for i := 0; ; i++ {
-		switch {
-		case i < len(as) && as[i] == "#", i < len(bs) && bs[i] == "#":
-			return true
-		case i == len(as) || i == len(bs):
-			return len(as) == len(bs)
-		case as[i] != "+" && bs[i] != "+" && as[i] != bs[i]:
-			return false
-		}
-	}
-}
-
 // quoteSome lists texts, of many the first.
 func quoteSome(texts []string) string {
 	var b strings.Builder
