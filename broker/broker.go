@@ -94,6 +94,12 @@ type Broker struct {
 	closing  atomic.Bool
 	mu       sync.Mutex // guards conns, and closing against Serve
 	conns    map[*conn]struct{}
+	calmed   atomic.Int64 // connections that have become quiet since giveBack
+	arrived  atomic.Int64 // connections since the last beat
+	arrivals int64        // the heartbeat's: since settle
+	crowded  atomic.Bool  // many are arriving
+	calmedAt int64        // the heartbeat's: what it was at the last beat
+	gaveBack time.Time    // the heartbeat's
 	failed   chan struct{}
 	fail     sync.Once
 }
@@ -234,6 +240,8 @@ func (b *Broker) beat(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			b.settle()
+			b.giveBack()
 			for _, ns := range b.all() {
 				ns.beat(time.Now().UnixMilli())
 			}

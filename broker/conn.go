@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,10 +70,12 @@ type conn struct {
 	expiry    uint32                // of the session, as the client set it last
 	goodbye   bool                  // the client sent DISCONNECT without asking for its will
 	active    atomic.Int64
-	keep      int64 // keep alive, ms, with its half on top; 0: none
-	alive     *deadline
+	keep      int64        // keep alive, ms, with its half on top; 0: none
+	tending   *deadline    // keep alive, and calm
 	renewal   *deadline    // when the credential ends
 	ended     atomic.Bool  // end was called
+	worked    atomic.Bool  // this goroutine has: its stack is large
+	poked     atomic.Bool  // the read deadline only wakes the reader
 	why       atomic.Value // cause
 
 	last    *route // of the topic before
@@ -107,36 +110,76 @@ func (c *conn) letGo() {
 	scratches.Put(s)
 }
 
-// Serve runs a connection until it is over. It owns nc.
-func (b *Broker) Serve(nc Conn, peer Peer) {
+// A Step is a part of a connection's life. It returns the next one, to be run in a
+// fresh goroutine with a small stack, or nil when the connection is over.
+type Step func() Step
+
+// Serve begins to run a connection, which it owns from now on.
+func (b *Broker) Serve(nc Conn, peer Peer) Step {
 	c := &conn{b: b, nc: nc, peer: peer}
 	c.why.Store(causeLost)
 	b.mu.Lock()
 	if b.closing.Load() {
 		b.mu.Unlock()
 		_ = nc.Close()
-		return
+		return nil
 	}
 	b.conns[c] = struct{}{}
 	b.serving.Add(1)
 	b.mu.Unlock()
-	defer b.serving.Done()
-	defer func() {
-		_ = nc.Close()
-		b.mu.Lock()
-		delete(b.conns, c)
-		b.mu.Unlock()
-	}()
 	if err := c.connect(); err != nil {
 		b.metrics.refused(err)
 		b.observer.Refused(c.visit(), err)
 		c.debug("connect refused", "remote", nc.RemoteAddr(), "err", err)
-		return
+		c.over()
+		return nil
 	}
+	b.arrived.Add(1)
 	b.observer.Connected(c.visit())
-	err := c.readLoop()
-	c.leave(err)
+	return c.serve // without what CONNECT has put on the stack
 }
+
+// Run runs a connection to its end, each step in a goroutine of its own; it returns
+// after the first.
+func Run(next Step) {
+	if next != nil {
+		go func() { Run(next()) }()
+	}
+}
+
+// serve reads until the connection ends, or has been quiet for so long that it goes
+// on in another goroutine.
+func (c *conn) serve() Step { return c.after(c.readLoop(false)) }
+
+// resume is serve in a fresh goroutine. It waits before anything else, so that the
+// small stack suffices for it.
+func (c *conn) resume() Step {
+	if err := c.park(); err != nil {
+		return c.after(err)
+	}
+	return c.after(c.readLoop(true))
+}
+
+func (c *conn) after(err error) Step {
+	if err == errCalm {
+		return c.resume
+	}
+	c.leave(err)
+	c.over()
+	return nil
+}
+
+// over takes the connection off the broker's books.
+func (c *conn) over() {
+	_ = c.nc.Close()
+	c.b.mu.Lock()
+	delete(c.b.conns, c)
+	c.b.mu.Unlock()
+	c.b.serving.Done()
+}
+
+// errCalm ends the loop of a connection that goes on in a fresh goroutine.
+var errCalm = errors.New("quiet for a while")
 
 // debug logs what happened to the connection. The logger is made on the spot: an
 // idle connection holds none.
@@ -151,9 +194,10 @@ func (c *conn) debug(msg string, args ...any) {
 	log.With("client", c.client).Debug(msg, args...)
 }
 
-// readLoop reads packets until the connection ends. The error says why;
+// readLoop reads packets until the connection ends; there is something to read at
+// once when readable says so. The error says why it has ended;
 // io.EOF is also a DISCONNECT of the client.
-func (c *conn) readLoop() error {
+func (c *conn) readLoop(readable bool) error {
 	defer func() {
 		if c.scratch != nil {
 			c.letGo()
@@ -163,12 +207,16 @@ func (c *conn) readLoop() error {
 	fresh, more := len(c.rest), false
 	for {
 		if c.scratch == nil { // quiet, as far as we know: wait without a buffer
-			if fresh == 0 {
-				if err := c.nc.Wait(); err != nil {
+			if fresh == 0 && !readable {
+				if err := c.park(); err != nil {
 					return err
 				}
 			}
+			readable = false
 			c.scratch = scratches.Get().(*scratch)
+			if !c.worked.Load() {
+				c.worked.Store(true)
+			}
 			mem = c.mem[:]
 			data = mem[:copy(mem, c.rest)]
 			c.rest = nil
@@ -176,6 +224,10 @@ func (c *conn) readLoop() error {
 		if fresh == 0 {
 			n, err := c.nc.Read(mem[len(data):])
 			if n == 0 && err != nil {
+				if c.poked.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+					c.unpoke() // it was quiet a moment ago
+					continue
+				}
 				return err
 			}
 			fresh, data = n, mem[:len(data)+n]

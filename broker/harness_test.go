@@ -126,7 +126,9 @@ func (h *house) dialIn(namespace string, v mqtt.Version, size int) *device {
 	b := h.b
 	go func() {
 		defer close(d.gone)
-		b.Serve(server, Peer{Namespace: namespace, Transport: "pipe"})
+		for next := b.Serve(server, Peer{Namespace: namespace, Transport: "pipe"}); next != nil; {
+			next = next()
+		}
 	}()
 	return d
 }

@@ -103,7 +103,7 @@ func (c *conn) leave(err error) {
 		c.why.Store(causeKeepAlive)
 	}
 	_ = c.nc.Close()
-	c.b.deadlines.remove(c.alive)
+	c.b.deadlines.remove(c.tending)
 	c.b.deadlines.remove(c.renewal)
 	why, _ := c.why.Load().(cause)
 	c.b.metrics.closed(string(why))

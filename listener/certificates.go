@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,13 +25,20 @@ type CertificateFiles struct {
 // (SNI) and by what the client can verify, so that an EC and an RSA certificate
 // of the same name may stand side by side: the one named first wins if the
 // client can do both. The first certificate of all, with those of the same
-// hosts, also serves clients that name no host, or none of ours. It is safe for concurrent use; handshakes in
-// progress keep what they began with.
+// hosts, also serves clients that name no host, or none of ours.
+//
+// Beside the files there may be certificates of single hosts (SetHosts): they come
+// before what the files have for the same name.
+//
+// It is safe for concurrent use, and a look-up takes no lock; handshakes in
+// progress keep what they began with. The zero value has no certificate yet.
 type Certificates struct {
-	mu    sync.Mutex // one reload at a time
+	mu    sync.Mutex // one change at a time
 	files []CertificateFiles
+	base  *shelf // of the files
+	own   map[string]*tls.Certificate
 
-	shelf atomic.Pointer[shelf]
+	shelf atomic.Pointer[shelf] // of both
 }
 
 // A shelf is one loaded generation; it never changes.
@@ -80,9 +88,43 @@ func (c *Certificates) loadLocked(files []CertificateFiles) error {
 			return fmt.Errorf("load certificate %q: %w", f.CertFile, err)
 		}
 	}
-	c.files = slices.Clone(files)
-	c.shelf.Store(s)
+	c.files, c.base = slices.Clone(files), s
+	c.mergeLocked()
 	return nil
+}
+
+// SetHosts says which single hosts have certificates of their own from now on, by
+// name without wildcards. The certificates have their Leaf set and are not changed
+// any more.
+func (c *Certificates) SetHosts(own map[string]*tls.Certificate) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.own = make(map[string]*tls.Certificate, len(own))
+	for host, cert := range own {
+		c.own[canonicalHost(host)] = cert
+	}
+	c.mergeLocked()
+}
+
+// mergeLocked makes the shelf again. What the files have for a host that has its
+// own certificate stays behind it, for clients that can only verify that.
+func (c *Certificates) mergeLocked() {
+	s := &shelf{byHost: make(map[string][]*tls.Certificate)}
+	if c.base != nil {
+		s = &shelf{maps.Clone(c.base.byHost), c.base.first, c.base.hosts}
+	}
+	for host, cert := range c.own {
+		s.byHost[host] = append([]*tls.Certificate{cert}, s.byHost[host]...)
+	}
+	c.shelf.Store(s)
+}
+
+// Covers says whether a file has a certificate for the host, by its name or by a
+// wildcard; the default is none.
+func (c *Certificates) Covers(host string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.base != nil && len(c.base.named(canonicalHost(host))) > 0
 }
 
 // loadPair reads a certificate with its key, Leaf set.
@@ -125,7 +167,13 @@ func (c *Certificates) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	if s == nil {
 		return nil, errNoCertificate
 	}
-	of := s.candidates(canonicalHost(hello.ServerName))
+	of := s.named(canonicalHost(hello.ServerName))
+	if len(of) == 0 {
+		of = s.first
+	}
+	if len(of) == 0 { // only single hosts have some
+		return nil, errNoCertificate
+	}
 	for _, cert := range of {
 		if supported(hello, cert) {
 			return cert, nil
@@ -134,8 +182,8 @@ func (c *Certificates) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	return of[0], nil // crypto/tls will say what does not fit
 }
 
-// candidates prefers the exact name to a wildcard, and any to the default.
-func (s *shelf) candidates(host string) []*tls.Certificate {
+// named prefers the exact name to a wildcard.
+func (s *shelf) named(host string) []*tls.Certificate {
 	if of := s.byHost[host]; len(of) > 0 {
 		return of
 	}
@@ -144,7 +192,7 @@ func (s *shelf) candidates(host string) []*tls.Certificate {
 			return of
 		}
 	}
-	return s.first
+	return nil
 }
 
 // supported asks whether the client can verify this kind of key. The name was

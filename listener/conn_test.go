@@ -64,10 +64,10 @@ func listen(t testing.TB, cfg Config) (*Listener, <-chan Conn) {
 		cfg.Address = "127.0.0.1:0"
 	}
 	conns, end := make(chan Conn, 100), make(chan struct{})
-	l, err := Listen(context.Background(), cfg, func(c Conn) {
+	l, err := Listen(context.Background(), cfg, Whole(func(c Conn) {
 		conns <- c
 		<-end
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

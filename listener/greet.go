@@ -66,12 +66,18 @@ func (l *Listener) shakeHands(nc net.Conn, p *pass) (Conn, error) {
 	}
 	var c stream = &plain{identity: id, wire: w, kind: "tcp"}
 	if l.cfg.TLS != nil {
-		if c, err = acceptTLS(w, id, l.tls); err != nil {
+		sec, err := acceptTLS(w, id, l.tls)
+		if err != nil {
 			if ip, ok := addrOf(from); ok {
 				l.cfg.Penalty.Blame(ip)
 			}
 			return nil, refused(RefusedTLS, err)
 		}
+		if l.cfg.TLS.Challenge != nil && sec.challenged() {
+			sec.Close()
+			return nil, refused(RefusedChallenge, errChallenge)
+		}
+		c = sec
 	}
 	if !l.cfg.WebSocket {
 		return c, nc.SetDeadline(time.Time{})

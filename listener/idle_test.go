@@ -133,7 +133,7 @@ func measureIdle(b *testing.B, cfg Config, kind string, n, size int, cert string
 		quiet.Add(n)
 	}
 	pool := sync.Pool{New: func() any { return new([4096]byte) }}
-	l, err := Listen(b.Context(), cfg, func(c Conn) {
+	l, err := Listen(b.Context(), cfg, Whole(func(c Conn) {
 		for got := 0; c.Wait() == nil; {
 			buf := pool.Get().(*[4096]byte)
 			k, err := c.Read(buf[:])
@@ -146,7 +146,7 @@ func measureIdle(b *testing.B, cfg Config, kind string, n, size int, cert string
 				quiet.Done()
 			}
 		}
-	})
+	}))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -69,13 +69,7 @@ func (s *socket) ready(fd uintptr) bool {
 		return true
 	}
 	s.asked = true
-	var b [1]byte
-	for {
-		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		if err != unix.EINTR {
-			return err != unix.EAGAIN // an end and an error are news as well
-		}
-	}
+	return !nothing(fd)
 }
 
 func (s *socket) Read(b []byte) (int, error) {

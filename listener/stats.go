@@ -7,19 +7,20 @@ import "sync/atomic"
 type Reason uint8
 
 const (
-	RefusedFull    Reason = iota // MaxConnections
-	RefusedAddress               // MaxConnectionsPerAddress
-	RefusedPenalty               // Penalty: too many refusals before
-	RefusedProxy                 // bad or missing PROXY header
-	RefusedTLS                   // TLS handshake failed
-	RefusedUpgrade               // not an HTTP request, or not a WebSocket upgrade we take
-	RefusedSlow                  // HandshakeTimeout passed
-	RefusedGone                  // the client left during the handshake
-	RefusedClosing               // the listener was closing
+	RefusedFull      Reason = iota // MaxConnections
+	RefusedAddress                 // MaxConnectionsPerAddress
+	RefusedPenalty                 // Penalty: too many refusals before
+	RefusedProxy                   // bad or missing PROXY header
+	RefusedTLS                     // TLS handshake failed
+	RefusedUpgrade                 // not an HTTP request, or not a WebSocket upgrade we take
+	RefusedSlow                    // HandshakeTimeout passed
+	RefusedGone                    // the client left during the handshake
+	RefusedClosing                 // the listener was closing
+	RefusedChallenge               // no client: an ACME server, which has got its answer
 	reasons
 )
 
-var reasonNames = [reasons]string{"full", "address", "penalty", "proxy", "tls", "upgrade", "slow", "gone", "closing"}
+var reasonNames = [reasons]string{"full", "address", "penalty", "proxy", "tls", "upgrade", "slow", "gone", "closing", "challenge"}
 
 func (r Reason) String() string {
 	if r < reasons {

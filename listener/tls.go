@@ -19,6 +19,9 @@ type TLSConfig struct {
 	Certificates *Certificates
 	// MinVersion is tls.VersionTLS12 (default) or tls.VersionTLS13.
 	MinVersion uint16
+	// Challenge gives the certificate that answers an ACME server which proves that
+	// a host is ours (TLS-ALPN-01, RFC 8737). Default: nobody is answered.
+	Challenge func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // alpnMQTT is the registered name of MQTT in ALPN.
@@ -34,7 +37,7 @@ func (t *TLSConfig) config(webSocket bool) *tls.Config {
 	}
 	if webSocket {
 		base.NextProtos = []string{"http/1.1"} // no h2: the upgrade needs HTTP/1.1
-		return base
+		return t.withChallenge(base)
 	}
 	// With NextProtos set, crypto/tls refuses clients that offer only names of
 	// other brokers' making. So it is set only for clients that offer ours.
@@ -46,7 +49,7 @@ func (t *TLSConfig) config(webSocket bool) *tls.Config {
 		}
 		return nil, nil // base
 	}
-	return base
+	return t.withChallenge(base)
 }
 
 // A secure connection lets crypto/tls work on memory: what it writes goes to

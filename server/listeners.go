@@ -109,8 +109,16 @@ func addressIn(a net.Addr) netip.Addr {
 }
 
 // serve is a connection's whole life.
-func (s *Server) serve(c listener.Conn) {
+func (s *Server) serve(c listener.Conn) listener.Step {
 	in := c.Info()
-	s.broker.Serve(c, broker.Peer{Namespace: s.hosts.namespace(in, s.tenants.ByHost),
-		Transport: in.Transport, Listener: in.Listener, TLS: in.TLS, Address: addressIn(c.RemoteAddr())})
+	return step(s.broker.Serve(c, broker.Peer{Namespace: s.hosts.namespace(in, s.tenants.ByHost),
+		Transport: in.Transport, Listener: in.Listener, TLS: in.TLS, Address: addressIn(c.RemoteAddr())}))
+}
+
+// step is a step of the broker for the listener, which does not know the broker.
+func step(next broker.Step) listener.Step {
+	if next == nil {
+		return nil
+	}
+	return func() listener.Step { return step(next()) }
 }

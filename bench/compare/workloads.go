@@ -110,9 +110,9 @@ func stored() []workload {
 		{name: "retained", what: "100,000 retained messages stored by 10 publishers at QoS 1, then one subscriber of #", scenario: "retained", persistent: true,
 			o: load.Options{Filter: "#", Keep: true}, rows: []row{{phase: "store"},
 				{phase: "deliver", delivers: true, goals: []goal{{measure: seconds, limit: 1}}}}},
-		{name: "idle", what: "10,000 idle connections; memory is seen a second after the last CONNACK", scenario: "idle", once: true,
-			o: load.Options{Subscribers: 10_000, Duration: time.Second}, rows: idle(6, 4)},
+		{name: "idle", what: "10,000 idle connections; memory is seen 25 seconds after the last CONNACK", scenario: "idle", once: true,
+			o: load.Options{Subscribers: 10_000, Duration: 25 * time.Second}, rows: idle(6, 4)},
 		{name: "idle-tls", what: "2,000 idle connections over TLS with client certificates", scenario: "idle", tls: true, once: true,
-			o: load.Options{Subscribers: 2_000, Duration: time.Second}, rows: idle(24, 0)},
+			o: load.Options{Subscribers: 2_000, Duration: 25 * time.Second}, rows: idle(24, 0)},
 	}
 }

@@ -129,7 +129,11 @@ func (h *house) dial(context.Context) (net.Conn, error) {
 		return nil, errNobody
 	}
 	near, far := listener.NewPipe()
-	n.conns.Go(func() { n.b.Serve(near, broker.Peer{Namespace: "house", Transport: "pipe"}) })
+	n.conns.Go(func() {
+		for next := n.b.Serve(near, broker.Peer{Namespace: "house", Transport: "pipe"}); next != nil; {
+			next = next()
+		}
+	})
 	return far, nil
 }
 

@@ -85,7 +85,7 @@ func TestLargeBuilder(t *testing.T) {
 	}
 	dial := func(context.Context) (net.Conn, error) {
 		near, far := listener.NewPipe()
-		go b.Serve(near, broker.Peer{Namespace: server.DevNamespace, Transport: "tcp"}) // until far is closed
+		go func() { broker.Run(b.Serve(near, broker.Peer{Namespace: server.DevNamespace, Transport: "tcp"})) }() // until far is closed
 		return far, nil
 	}
 	begin := time.Now()
