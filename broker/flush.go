@@ -21,7 +21,33 @@ const keepBuffer = 256 << 10
 // one holds none.
 var writeBuffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, 4<<10)} }}
 
+// A buffer is memory; b is nil while a session has it.
 type buffer struct{ b []byte }
+
+// keep takes memory back, if it is not too large to be kept.
+func (l *buffer) keep(b []byte) {
+	if cap(b) <= keepBuffer {
+		l.b = b[:0]
+	} else {
+		l.b = nil
+	}
+}
+
+// lend gives the session of x memory before something is written outside of a
+// flush. x.mu is held.
+func (x *mailbox) lend() {
+	if !x.s.Bare() || x.conn == nil {
+		return
+	}
+	if x.lent == nil {
+		x.lent = writeBuffers.Get().(*buffer)
+	}
+	if x.lent.b == nil {
+		x.lent.b = make([]byte, 0, 4<<10)
+	}
+	x.s.Lend(x.lent.b)
+	x.lent.b = nil
+}
 
 // flush writes what the mailbox owes its client, as far as the socket takes it
 // without waiting. Only one goroutine at a time writes to a connection; whoever
@@ -50,23 +76,27 @@ func (x *mailbox) flush() {
 // set, and returns with x.mu free.
 func (x *mailbox) writeOut(c *conn) {
 	b := x.ns.b
-	lent := writeBuffers.Get().(*buffer)
+	lent := x.lent
+	if x.lent = nil; lent == nil {
+		lent = writeBuffers.Get().(*buffer)
+	}
 	for {
 		c.again = false
+		if lent.b != nil && x.s.Lend(lent.b) {
+			lent.b = nil // for the time being
+		}
 		if !x.refill(c) {
 			if c.again && x.conn == c { // somebody came while the lock was free
 				continue
 			}
 			break
 		}
-		out := x.s.TakeOut(lent.b)
+		out := x.s.TakeOut(nil)
 		c.relieve()
 		x.mu.Unlock()
 		done, err := c.nc.Push(out)
-		if cap(out) <= keepBuffer {
-			lent.b = out[:0]
-		} else {
-			lent.b = nil
+		if lent.b == nil { // else there are two, and one will do
+			lent.keep(out)
 		}
 		if err != nil {
 			_ = c.nc.Close() // the reader finds out and cleans up
@@ -86,8 +116,14 @@ func (x *mailbox) writeOut(c *conn) {
 	c.flushing = false
 	c.relieve()
 	defer b.serving.Done()
+	if x.lent != nil { // somebody came while we wrote
+		writeBuffers.Put(x.lent)
+		x.lent = nil
+	}
 	if x.s.Outgoing() == 0 {
-		x.s.TakeOut(nil)
+		if spare := x.s.TakeOut(nil); lent.b == nil {
+			lent.keep(spare)
+		}
 	}
 	woken, settled := x.relax(), x.takeFreed()
 	over := x.over

@@ -154,6 +154,11 @@ func (c *conn) park() error {
 	}
 	c.unpoke()
 	c.worked.Store(false)
+	c.x.mu.Lock()
+	if c.x.conn == c {
+		c.x.s.Trim()
+	}
+	c.x.mu.Unlock()
 	c.b.calmed.Add(1)
 	return errCalm
 }

@@ -30,8 +30,9 @@ type mailbox struct {
 	s       *session.Session
 	conn    *conn // nil while offline
 	ended   bool
-	ending  bool // about to be; changes is held for as long
-	touched bool // a reader has it on its list and will flush it
+	ending  bool    // about to be; changes is held for as long
+	lent    *buffer // whose memory the session has, from lend to the next flush
+	touched bool    // a reader has it on its list and will flush it
 	doc     sessionDoc
 	subs    map[string]*subscription
 	slots   map[uint32]*subscription

@@ -379,6 +379,7 @@ func (p *publication) stillExpired() bool {
 // hand gives a message of QoS 1 or 2 to a session.
 func (p *publication) hand(x *mailbox, d *session.Delivery, place session.Place) {
 	x.mu.Lock()
+	x.lend()
 	x.deliver(p.m, d, place, p.now)
 	if x.doc.Retired != nil && x.retired(d) { // the route is older than that
 		x.s.WithdrawIf(x.retired)
@@ -405,6 +406,7 @@ func (p *publication) deliver(x *mailbox, d *session.Delivery) {
 	}
 	x.mu.Lock()
 	if x.doc.Retired == nil || !x.retired(d) {
+		x.lend()
 		x.s.DeliverZero(p.m, d, false, p.now)
 		p.toFlush(x)
 	}

@@ -2,16 +2,27 @@ package session
 
 import "math/bits"
 
-// A ring is a queue in a slice of a power of two that grows and, when it has
-// emptied, shrinks: an idle session must not keep the memory of its busiest hour.
+// A ring is a queue in a slice of a power of two that grows. Large ones are given
+// back when they have emptied, and trim gives back what is too much for a session
+// that is quiet: it must not keep the memory of its busiest hour.
 type ring[T any] struct {
 	buf  []T
 	head int
 	n    int
 }
 
-// keepRing is the size up to which an empty ring keeps its slice.
-const keepRing = 64
+// keepRing is the size up to which an empty ring keeps its slice, keepQuiet the same
+// in a session that is quiet.
+const (
+	keepRing  = 4096
+	keepQuiet = 4
+)
+
+func (r *ring[T]) trim() {
+	if r.n == 0 && len(r.buf) > keepQuiet {
+		r.buf, r.head = nil, 0
+	}
+}
 
 func (r *ring[T]) len() int { return r.n }
 

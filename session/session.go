@@ -153,6 +153,7 @@ func (s *Session) Disconnect() {
 	s.acks.clear()
 	s.rels.clear()
 	s.queue.forget()
+	s.Trim()
 }
 
 // End gives up every message that waits.
@@ -196,6 +197,28 @@ func (s *Session) Credit() int {
 
 // Outgoing is the number of bytes for the client in the buffer.
 func (s *Session) Outgoing() int { return len(s.out) }
+
+// Lend gives the session memory to write into, unless it has some. It returns
+// whether it has taken it.
+func (s *Session) Lend(b []byte) bool {
+	if s.out != nil {
+		return false
+	}
+	s.out = b[:0]
+	return true
+}
+
+// Bare says whether the session has no memory to write into.
+func (s *Session) Bare() bool { return s.out == nil }
+
+// Trim gives back memory that a session needs only while it is busy.
+func (s *Session) Trim() {
+	s.acks.trim()
+	s.rels.trim()
+	s.zero.trim()
+	s.queue.items.trim()
+	s.queue.seqs.trim()
+}
 
 // TakeOut hands over the buffer and continues with spare, which is emptied.
 func (s *Session) TakeOut(spare []byte) []byte {

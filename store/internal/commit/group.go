@@ -33,6 +33,8 @@ type Part struct {
 	First store.Position
 	Ends  []uint32 // where each entry ends in Data
 	Data  []byte
+
+	peak int // bytes of Data in the largest group lately; see reset
 }
 
 // Entry is the i-th entry.
@@ -100,7 +102,9 @@ func (g *Group) Publish() {
 func (g *Group) reset(t store.Ticket) {
 	parts := g.spare
 	for _, p := range g.Parts {
-		if keeps(len(p.Data), cap(p.Data)) {
+		// Groups of one log follow each other with very different sizes. To grow to
+		// the large ones again and again was a seventh of the work.
+		if p.peak = max(len(p.Data), p.peak-p.peak/16); keeps(p.peak, cap(p.Data)) {
 			p.Log = nil
 			p.Ends, p.Data = p.Ends[:0], p.Data[:0]
 			parts = append(parts, p)
