@@ -67,7 +67,7 @@ func hintFor(err error) string {
 		return refusalHints[r.Code]
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "the broker's certificate is not from a CA this machine trusts: name the CA file with --cafile (GridMQ's own is tls/ca.crt in its data directory), or try --insecure"
+		return "the broker's certificate is not from a CA this machine trusts: name the CA file with --cafile (GridMQ's own is tls/ca.pem in its data directory), or try --insecure"
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "the broker's certificate is for another host name: use that name with -h or --servername, or try --insecure"
@@ -100,7 +100,7 @@ var refusalHints = map[mqtt.Code]string{
 	mqtt.Banned:                     "the broker's operator has shut this client out",
 	mqtt.ServerBusy:                 "try again later",
 	mqtt.ServerUnavailable:          "try again later",
-	mqtt.BadAuthenticationMethod:    "the broker asks for an authentication method that this tool does not speak",
+	mqtt.BadAuthenticationMethod:    "the broker does not know this authentication method, or wants one: --auth-method and --auth-data-file",
 	mqtt.QuotaExceeded:              "too many connections or sessions of this client",
 	mqtt.ConnectionRateExceeded:     "try again later",
 	mqtt.QoSNotSupported:            "use a lower --will-qos",

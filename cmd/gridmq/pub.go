@@ -56,6 +56,7 @@ unless -V 311 asks for 3.1.1.
   gridmq pub -t ask -m '2+2' --response-topic answers/me --correlation-data 42
   gridmq pub -t a -m b --user-property k=v --message-expiry 1h
   gridmq pub -h broker.example.com --cafile ca.crt --cert me.crt --key me.key -t a -m b
+  gridmq pub -h broker.example.com --cafile ca.crt --auth-method CUSTOM-JWT --auth-data-file me.jwt -t a -m b
   gridmq pub --url wss://broker.example.com/mqtt -u me -t a -m b`,
 	}
 	f := cmd.Flags()

@@ -18,9 +18,15 @@ Start one to try, and talk to it:
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddGroup(&cobra.Group{ID: "broker", Title: "The broker:"}, &cobra.Group{ID: "client", Title: "Clients:"})
+	root.AddGroup(&cobra.Group{ID: "broker", Title: "The broker:"}, &cobra.Group{ID: "manage", Title: "Namespaces and what is in them:"},
+		&cobra.Group{ID: "client", Title: "Clients:"})
 	for _, c := range []*cobra.Command{newServeCmd(), newConfigCmd(), newStoreCmd(), newTokenCmd()} {
 		c.GroupID = "broker"
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{newApplyCmd(), newGetCmd(), newDeleteCmd(), newExportCmd(), newNamespacesCmd(),
+		newExplainCmd(), newSessionsCmd(), newRefusedCmd(), newBanCmd()} {
+		c.GroupID = "manage"
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{newPubCmd(), newSubCmd(), newBenchCmd(), newCertCmd()} {

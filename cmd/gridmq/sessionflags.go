@@ -20,6 +20,7 @@ import (
 // are, the session, the will, and properties.
 type sessionFlags struct {
 	targetFlags
+	auth         authFlags
 	id, idPrefix string
 	keepAlive    span
 	keep         bool // -c
@@ -38,6 +39,7 @@ type sessionFlags struct {
 
 func (s *sessionFlags) register(f *pflag.FlagSet) {
 	s.targetFlags.register(f)
+	s.auth.register(f)
 	s.keepAlive, s.connTimeout = span(60*time.Second), span(10*time.Second)
 	f.StringVarP(&s.id, "id", "i", "", "client `id` (default: a random one)")
 	f.StringVarP(&s.idPrefix, "id-prefix", "I", "", "`prefix` of a random client id")
@@ -63,6 +65,9 @@ func (s *sessionFlags) resolve(f *pflag.FlagSet, args []string) error {
 	}
 	rest, err := s.props.parse(s.commands, args)
 	if err != nil {
+		return err
+	}
+	if err := s.auth.resolve(s.mqtt, &s.props.connect); err != nil {
 		return err
 	}
 	if len(rest) > 0 {

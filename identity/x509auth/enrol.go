@@ -17,6 +17,8 @@ import (
 type Enrolment struct {
 	// CAs are the names of the CA certificates that may introduce clients.
 	CAs []string
+	// Any lets every CA certificate of the namespace introduce clients.
+	Any bool
 	// Register creates the client, and returns when the registry has it. It must not
 	// replace one: two certificates may claim a name at the same time, and the loser
 	// is told identity.ErrNameTaken.
@@ -37,7 +39,7 @@ func (a *Authenticator) enrol(ctx context.Context, certs []*x509.Certificate, na
 	switch {
 	case err != nil:
 		return nil, err
-	case !slices.Contains(a.options.Enrolment.CAs, ca.Name):
+	case !a.options.Enrolment.Any && !slices.Contains(a.options.Enrolment.CAs, ca.Name):
 		return nil, refuse("no client has the authentication name %.128q, and CA certificate %q may not introduce clients", name, ca.Name)
 	}
 	client := &identity.Client{

@@ -130,6 +130,16 @@ func (a *Authenticator) find(ctx context.Context, c *identity.Credentials) (*ide
 	return nil, refuse("no client has the authentication name %.128q", names[0])
 }
 
+// Knows says whether there is a client with the name that the CONNECT or the
+// certificate gives; nothing is proven by it.
+func (a *Authenticator) Knows(c *identity.Credentials) bool {
+	if len(c.Certificates) == 0 && (c.Username == nil || *c.Username == "") {
+		return false
+	}
+	names, err := a.names(c)
+	return err == nil && slices.ContainsFunc(names, func(n string) bool { return a.clients.ByAuthenticationName(n) != nil })
+}
+
 // names are those to look for, one or more. A user name wins, also when it is wrong
 // and the certificate would have a right one; an empty one is none. Then the first
 // source that the certificate has wins, also when a later one would be known.

@@ -114,6 +114,8 @@ func TestRefusal(t *testing.T) {
 		"tools stay small":      {"internal/settings", "gridmq/server", true},
 		"server sees all":       {"server", "gridmq/broker", false},
 		"cmd does not":          {"cmd/gridmq", "gridmq/broker", true},
+		"a door":                {"cmd/gridmq", "gridmq/control/client", false},
+		"beside the door":       {"cmd/gridmq", "gridmq/control/resource", true},
 		"load generator":        {"bench/load", "gridmq/client", false},
 		"engine at home":        {"store/pebble", "github.com/cockroachdb/pebble/v2", false},
 		"engine elsewhere":      {"broker", "github.com/cockroachdb/pebble/v2/vfs", true},

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gridmq/cmd/gridmq/manifest"
+	plane "gridmq/control/client"
+)
+
+// outputFlag is -o with one of a few words.
+func outputFlag(cmd *cobra.Command, to *string, choices ...string) {
+	cmd.Flags().StringVarP(to, "output", "o", choices[0], "`format`: "+strings.Join(choices, ", "))
+}
+
+func checkOutput(got string, choices ...string) error {
+	for _, c := range choices {
+		if got == c {
+			return nil
+		}
+	}
+	return fmt.Errorf("-o %s: want %s", got, strings.Join(choices, ", "))
+}
+
+func newGetCmd() *cobra.Command {
+	var m manageFlags
+	var output, filter, scope string
+	cmd := &cobra.Command{
+		Use:   "get KIND [NAME]",
+		Short: "Show resources of a namespace",
+		Long: `Show the resources of a kind, or one by its name, as the server has them. What -o yaml
+and -o json print can be given to gridmq apply again.
+
+The kinds are ` + strings.Join(manifest.KindNames(), ", ") + `;
+plurals and short names (ns, ca, group, space, binding, role) are understood.
+
+` + manageHelp,
+		Example: `  gridmq get clients -n plant
+  gridmq get client press-07 -n plant -o yaml
+  gridmq get clients --filter "contains(name,'press')"
+  gridmq get namespaces -o json`,
+		Args: cobra.RangeArgs(1, 2),
+	}
+	m.register(cmd, true)
+	outputFlag(cmd, &output, "table", "yaml", "json")
+	cmd.Flags().StringVar(&filter, "filter", "", "`expression` over names, as \"contains(name,'press') and name ne 'press-07'\"")
+	cmd.Flags().StringVar(&scope, "scope", "", "of a RoleAssignment: a resource `id`, or one below the namespace such as topicSpaces/telemetry")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkOutput(output, "table", "yaml", "json"); err != nil {
+			return err
+		}
+		kind, err := kindNamed(args[0])
+		if err != nil {
+			return err
+		}
+		return m.run(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+			if len(args) == 2 {
+				one, err := m.get(ctx, args[0], args[1], scope)
+				if err != nil {
+					return err
+				}
+				return printResources(cmd, output, kind, []*plane.Resource{one}, true)
+			}
+			stop := showProgress(cmd.ErrOrStderr(), func() string { return "reading ..." })
+			list, err := m.list(ctx, kind, filter, scope)
+			stop()
+			if err != nil {
+				return err
+			}
+			return printResources(cmd, output, kind, list, false)
+		})(cmd, nil)
+	}
+	return cmd
+}
+
+// get reads one resource.
+func (m *manageFlags) get(ctx context.Context, word, name, scope string) (*plane.Resource, error) {
+	list, err := m.named(ctx, word, []string{name}, scope)
+	if err != nil {
+		return nil, err
+	}
+	a := newChanger(m, false)
+	if list[0].Kind == manifest.Namespace {
+		h, found, err := m.places.find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, &exitError{exitDenied, fmt.Errorf("there is no namespace %q; there are: %s", name, m.places.names())}
+		}
+		return h.shown, nil
+	}
+	id, err := a.id(ctx, list[0])
+	if err != nil {
+		return nil, err
+	}
+	r, err := m.client.Get(ctx, id)
+	if plane.IsNotFound(err) {
+		err = &exitError{exitDenied, fmt.Errorf("there is no %s", list[0])}
+	}
+	return r, err
+}
+
+// list reads all of a kind.
+func (m *manageFlags) list(ctx context.Context, kind *manifest.Kind, filter, scope string) ([]*plane.Resource, error) {
+	if kind == manifest.Namespace {
+		if err := m.places.read(ctx); err != nil {
+			return nil, err
+		}
+		var list []*plane.Resource
+		for _, h := range m.places.all {
+			list = append(list, h.shown)
+		}
+		return list, nil
+	}
+	if kind == manifest.RoleAssignment && strings.HasPrefix(scope, "/") {
+		return m.client.List(ctx, strings.TrimSuffix(scope, "/")+"/providers/Microsoft.Authorization/roleAssignments", filter)
+	}
+	h, err := m.home(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m.children(ctx, h, kind, filter)
+}
+
+// children are the resources of a kind in a namespace.
+func (m *manageFlags) children(ctx context.Context, h home, kind *manifest.Kind, filter string) ([]*plane.Resource, error) {
+	id := h.place.ID(h.name)
+	if kind != manifest.RoleAssignment {
+		return m.client.List(ctx, id+"/"+kind.Collection, filter)
+	}
+	all, err := m.client.List(ctx, id+"/providers/Microsoft.Authorization/roleAssignments", filter)
+	if err != nil {
+		return nil, err
+	}
+	inside := all[:0]
+	for _, one := range all { // those above the namespace are not its own
+		if len(one.ID) > len(id) && strings.EqualFold(one.ID[:len(id)], id) && one.ID[len(id)] == '/' {
+			inside = append(inside, one)
+		}
+	}
+	return inside, nil
+}
+
+func printResources(cmd *cobra.Command, output string, kind *manifest.Kind, list []*plane.Resource, single bool) error {
+	w := cmd.OutOrStdout()
+	switch output {
+	case "json":
+		if single {
+			return printJSON(cmd, list[0].Raw)
+		}
+		all := []json.RawMessage{}
+		for _, r := range list {
+			all = append(all, r.Raw)
+		}
+		return printJSON(cmd, all)
+	case "yaml":
+		for i, r := range list {
+			if i > 0 {
+				fmt.Fprintln(w, "---")
+			}
+			if err := manifest.WriteAnyYAML(w, object(r.Raw)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "there is none")
+		return nil
+	}
+	return printTable(w, kind, list)
+}
