@@ -16,6 +16,9 @@ const envPrefix = "GRIDMQ"
 // FileVariable is the environment variable that names the file itself.
 const FileVariable = envPrefix + "_CONFIG"
 
+// othersVariables begin like settings and are none: those of the commands.
+var othersVariables = []string{FileVariable, envPrefix + "_TOKEN", envPrefix + "_PASSWORD"}
+
 // Sources are where a configuration is read from: later ones win.
 type Sources struct {
 	File    string       // may be empty
@@ -48,7 +51,7 @@ func (s Sources) Load() (c Config, warnings []string, err error) {
 		loader, unknown = s.fill(&c, text)
 	}
 	check(&c, loader)
-	unknown = slices.DeleteFunc(unknown, func(name string) bool { return name == FileVariable })
+	unknown = slices.DeleteFunc(unknown, func(name string) bool { return slices.Contains(othersVariables, name) })
 	if len(unknown) > 0 {
 		warnings = append(warnings, "environment variables that set nothing: "+strings.Join(unknown, ", "))
 	}

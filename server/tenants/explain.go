@@ -35,7 +35,11 @@ func (t *Tenants) Explain(_ context.Context, namespace string, q control.Questio
 	}
 	groups := n.registry.GroupsOf(p)
 	e := n.policy.Load().Explain(p, groups, op, q.Topic)
-	out := &control.Explanation{Allowed: e.Allowed, Reason: e.String(), Steps: []control.ExplanationStep{step}}
+	verdict, _, _ := strings.Cut(e.String(), "\n") // the rest is in the steps
+	out := &control.Explanation{Allowed: e.Allowed, Reason: verdict, Steps: []control.ExplanationStep{step}}
+	if !step.Passed {
+		out.Allowed, out.Reason = false, step.What+" "+step.Result
+	}
 	for _, obstacle := range n.obstacles(p, q) {
 		out.Steps = append(out.Steps, obstacle)
 		if !obstacle.Passed {
@@ -54,6 +58,14 @@ func (t *Tenants) Explain(_ context.Context, namespace string, q control.Questio
 	}
 	if e.Rule != nil {
 		out.Steps = append(out.Steps, control.ExplanationStep{What: "topic template " + e.Rule.Template, Result: "has the topic", Passed: true, Detail: e.Filter})
+	}
+	for _, r := range e.Rights {
+		s := control.ExplanationStep{What: "topic template " + r.Template, Result: "gives " + r.Permission.String() + ", by " + source(r.Rule),
+			Passed: r.Problem == "", Detail: strings.Join(r.Filters, ", ")}
+		if r.Problem != "" {
+			s.Result = r.Problem
+		}
+		out.Steps = append(out.Steps, s)
 	}
 	for _, m := range e.Misses {
 		out.Steps = append(out.Steps, control.ExplanationStep{What: "topic template " + m.Template, Result: m.Text, Detail: m.Filter})
