@@ -82,11 +82,30 @@ func (ns *namespace) enforce(x *mailbox, id *Identity) (denied []string) {
 		}
 	}
 	if len(gone) > 0 {
+		ns.giveUp(x, gone)
 		ns.retire(x, gone)
 		ns.b.log.Info("subscriptions lost their grant", "namespace", ns.name, "client", x.clientID, "filters", denied)
 	}
 	ns.withdraw(x) // also what a crash has brought back
 	return denied
+}
+
+// giveUp gives what x has from shared groups back to those whose subscription is
+// about to go, if they have other members. x.changes is held.
+func (ns *namespace) giveUp(x *mailbox, gone []*subscription) {
+	groups := map[*group]bool{}
+	for _, sub := range gone {
+		if sub.g != nil && sub.g.count() > 1 {
+			groups[sub.g] = true
+		}
+	}
+	if len(groups) == 0 {
+		return
+	}
+	x.mu.Lock()
+	list := x.sharedItems()
+	x.mu.Unlock()
+	ns.giveBack(x, slices.DeleteFunc(list, func(e shared) bool { return !groups[e.g] }))
 }
 
 // retire takes subscriptions out of the session, the index and the store, and
