@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"strings"
 
 	"gridmq/identity"
@@ -30,7 +31,8 @@ func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (prese
 		if !strings.EqualFold(x.owner, c.id.Load().Name) { // spec/identity.md 6.5
 			x.mu.Unlock()
 			ns.mu.Unlock()
-			return false, protocolError("connect", mqtt.NotAuthorized, "the client identifier belongs to another client's session")
+			return false, &mqtt.Error{Op: "connect", Code: mqtt.NotAuthorized, Err: discreet{"not authorized",
+				errors.New("the client identifier belongs to another client's session")}}
 		}
 		if x.ending { // nobody resumes what may be gone in a moment
 			x.mu.Unlock()

@@ -350,7 +350,7 @@ func (c *conn) acknowledged(t mqtt.Type, body []byte) error {
 		if err != nil { // full: the message is sent again, and its PUBREC comes again
 			x.s.Unreceived(seq)
 			x.mu.Unlock()
-			return &mqtt.Error{Op: "store PUBREC", Code: mqtt.QuotaExceeded, Err: err}
+			return &mqtt.Error{Op: "store PUBREC", Code: mqtt.QuotaExceeded, Err: discreet{"cannot store now", err}}
 		}
 		x.s.Answer(mqtt.PUBREL, c.ack.PacketID, mqtt.Success, uint64(ticket))
 		c.notify(ticket)
@@ -383,7 +383,7 @@ func (c *conn) released(body []byte) error {
 		var err error
 		if ticket, err = c.ns.queues.Release(x.id, c.ack.PacketID); err != nil {
 			x.s.Claim(c.ack.PacketID, 0)
-			return &mqtt.Error{Op: "store PUBREL", Code: mqtt.QuotaExceeded, Err: err}
+			return &mqtt.Error{Op: "store PUBREL", Code: mqtt.QuotaExceeded, Err: discreet{"cannot store now", err}}
 		}
 		c.notify(ticket)
 	}

@@ -28,11 +28,11 @@ func (c *conn) connect() error {
 	if err != nil {
 		return c.refuse(err)
 	}
+	c.client, c.username = p.ClientID, p.Username
 	c.problems = !p.Properties.Has(mqtt.PropRequestProblemInformation) || p.Properties.RequestProblemInformation == 1
 	if err := c.check(p); err != nil {
 		return c.refuse(err)
 	}
-	c.client, c.username = p.ClientID, p.Username
 	c.limitRates()
 	if err := ns.mayConnect(p.ClientID); err != nil {
 		return c.refuse(err)

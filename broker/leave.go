@@ -113,6 +113,24 @@ func (c *conn) leave(err error) {
 	c.ns.detach(c)
 }
 
+// A discreet error tells the peer less than its cause, which is for the log.
+type discreet struct {
+	said  string
+	cause error
+}
+
+func (d discreet) Error() string { return d.said }
+func (d discreet) Unwrap() error { return d.cause }
+
+// Reason is what an operator should know of an error: also what the peer is not told.
+func Reason(err error) string {
+	var d discreet
+	if errors.As(err, &d) {
+		return d.cause.Error()
+	}
+	return err.Error()
+}
+
 // reasonText is the reason string for a refusal: what it was about, not its
 // cause, which may name secrets.
 func reasonText(e *mqtt.Error) string {

@@ -108,7 +108,7 @@ func storeGone(op string, err error) error {
 	if !errors.Is(err, store.ErrClosed) {
 		return nil
 	}
-	return &mqtt.Error{Op: op, Code: mqtt.ServerShuttingDown, Err: err}
+	return &mqtt.Error{Op: op, Code: mqtt.ServerShuttingDown, Err: discreet{"the server cannot go on", err}}
 }
 
 func storeRefusal(op string, err error) error {
@@ -116,9 +116,9 @@ func storeRefusal(op string, err error) error {
 		return e
 	}
 	if errors.Is(err, store.ErrClosed) {
-		return &mqtt.Error{Op: op, Code: mqtt.ServerUnavailable, Err: err}
+		return &mqtt.Error{Op: op, Code: mqtt.ServerUnavailable, Err: discreet{"the server cannot go on", err}}
 	}
-	return &mqtt.Error{Op: op, Code: mqtt.QuotaExceeded, Err: fmt.Errorf("cannot store: %w", err)}
+	return &mqtt.Error{Op: op, Code: mqtt.QuotaExceeded, Err: discreet{"cannot store now", fmt.Errorf("cannot store: %w", err)}}
 }
 
 // submit stores what there is to be stored.

@@ -46,6 +46,8 @@ type Config struct {
 	// MaxConnections open at once, handshakes included. What comes above is
 	// closed at once. Default: no limit but the process's file descriptors.
 	MaxConnections int
+	// Budget bounds the connections of several listeners together. Default: none.
+	Budget *Budget
 	// MaxConnectionsPerAddress open at once from one IPv4 address or one IPv6
 	// /64 (which is what one customer gets). Default: no limit.
 	MaxConnectionsPerAddress int

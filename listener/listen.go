@@ -142,8 +142,13 @@ func (l *Listener) accept() {
 
 func (l *Listener) admit(nc net.Conn) {
 	l.stats.Accepted.Add(1)
+	if !l.cfg.Budget.take() {
+		l.refuse(nc, RefusedFull, nil)
+		return
+	}
 	p, ok := l.gate.enter()
 	if !ok {
+		l.cfg.Budget.give()
 		l.refuse(nc, RefusedFull, nil)
 		return
 	}
@@ -154,6 +159,7 @@ func (l *Listener) admit(nc net.Conn) {
 // leave undoes what admit counted.
 func (l *Listener) leave(p *pass) {
 	p.leave()
+	l.cfg.Budget.give()
 	l.stats.Open.Add(-1)
 }
 

@@ -50,7 +50,7 @@ func (p *Penalty) Blame(from netip.Addr) {
 		p.some.Store(true)
 	}
 	p.refill(b)
-	b.left = max(0, b.left-1)
+	b.left = max(-p.burst, b.left-1) // those already in a handshake count as well
 }
 
 func (p *Penalty) refill(b *box) {

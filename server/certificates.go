@@ -16,15 +16,57 @@ const tlsDirectory = "tls"
 func (s *Server) certificates() (*listener.Certificates, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.certs != nil {
+	if s.loaded {
 		return s.certs, nil
 	}
 	files, err := s.certificateFiles(&s.cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.certs, err = listener.LoadCertificates(files...)
-	return s.certs, err
+	if err := s.certs.Replace(files...); err != nil {
+		return nil, err
+	}
+	s.loaded = true
+	return s.certs, nil
+}
+
+// covered says for which hosts the configuration has certificates. Those that the
+// server made itself do not count: no client trusts them without being told.
+func (s *Server) covered(c *Config) func(host string) bool {
+	if len(c.TLS.Certificates) == 0 {
+		return func(string) bool { return false }
+	}
+	return s.certs.Covers
+}
+
+// openACME finds the certificates that are on the disk, before anybody connects.
+func (s *Server) openACME() error {
+	if !s.cfg.ACME.Enabled {
+		return nil
+	}
+	if _, err := s.certificates(); err != nil {
+		return err
+	}
+	a, err := newACME(&s.cfg, s.log, s.domains.got)
+	if err != nil {
+		return err
+	}
+	s.acme = a
+	s.domains.issue(a, s.cfg.ACME.Hosts, s.covered(&s.cfg))
+	return nil
+}
+
+// beginACME gets what is missing, now that the listeners answer.
+func (s *Server) beginACME() {
+	if s.acme == nil {
+		return
+	}
+	for _, l := range s.listeners { // any: certmagic has to find it taken
+		if one := s.cfg.Listeners[l.Name()]; one.secure() {
+			s.acme.begin(l.Addr())
+			return
+		}
+	}
 }
 
 // certificateFiles are the configured ones, in the order of their names; or

@@ -54,6 +54,8 @@ func check(c *Config, l *settings.Loader) {
 	if len(c.TLS.Certificates) == 0 && len(c.TLS.Hosts) == 0 {
 		l.Problem("tls.hosts", "want at least one name for the certificate that is made at first start")
 	}
+	checkACME(c, l)
+	checkOIDC(c, l)
 	checkNamespaces(c, l)
 	checkTwice(c, l)
 }

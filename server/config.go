@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/caddyserver/certmagic"
+
 	"gridmq/broker"
 	"gridmq/internal/settings"
 	"gridmq/session"
@@ -29,6 +31,7 @@ type Config struct {
 	Store      Store
 	Listeners  map[string]Listener
 	TLS        TLS
+	ACME       ACME
 	Namespaces map[string]Namespace
 	Management Management
 	Refusals   Refusals
@@ -97,6 +100,18 @@ type Certificate struct {
 	Certificate, Key string
 }
 
+// ACME gets certificates from a directory for custom domains that have none, and for
+// hosts. Port 443 of each of them has to lead to a secure listener.
+type ACME struct {
+	Enabled   bool
+	Directory string // URL
+	Email     string // of the account; may be empty
+	// AcceptTerms says that the directory's terms of service have been accepted.
+	AcceptTerms bool
+	CAFile      string   `key:"ca_file"` // roots of the directory's server; empty: the system's
+	Hosts       []string // besides custom domains
+}
+
 // A Namespace is a tenant.
 type Namespace struct {
 	Profile string   `reload:"yes"` // "standard" or "azure"
@@ -124,6 +139,16 @@ type Management struct {
 	URL     string // the public one, behind a proxy
 	// TrustDomains approves custom domains without a proof of ownership.
 	TrustDomains bool
+	OIDC         OIDC
+}
+
+// OIDC is an issuer of others, as a company's directory, whose tokens operators may
+// show. Their rights are role assignments to the object ids in the tokens.
+type OIDC struct {
+	Issuer      string // https URL, the iss claim; empty: there is none
+	Audience    string // the aud claim
+	ObjectClaim string // of the object id; empty: oid, else sub
+	CAFile      string `key:"ca_file"` // roots of the issuer's server; empty: the system's
 }
 
 // Operations is the endpoint for metrics, health and profiles.
@@ -188,6 +213,7 @@ func Default() Config {
 		Store:      Store{Engine: "pebble", Durability: "synced", Cache: 32 << 20, BlockCache: 16 << 20},
 		Listeners:  map[string]Listener{"mqtts": mqtts, "wss": wss},
 		TLS:        TLS{Hosts: []string{"localhost", "127.0.0.1", "::1"}, MinimumVersion: "1.2"},
+		ACME:       ACME{Directory: certmagic.LetsEncryptProductionCA},
 		Namespaces: map[string]Namespace{DefaultNamespace: def},
 		Management: Management{Enabled: true, Address: "127.0.0.1:9443"},
 		Refusals:   Refusals{PerSecond: 20, Burst: 200},

@@ -102,6 +102,14 @@ func TestRefusedConfigurations(t *testing.T) {
 		"qos 3":             {"namespaces: {default: {limits: {maximum_qos: 3}}}\n", `want 0 to 2, have 3`},
 		"negative":          {"namespaces: {default: {limits: {sessions: -1}}}\n", `want 0 or more, have -1`},
 		"policy":            {"namespaces: {default: {limits: {queue: {policy: drop}}}}\n", `want drop-oldest or drop-newest or terminate`},
+		"acme, terms":       {"acme: {enabled: true}\n", `acme.accept_terms: want true`},
+		"acme, directory":   {"acme: {enabled: true, accept_terms: true, directory: \"http://a.example/\"}\n", `acme.directory: want https`},
+		"acme, wildcard":    {"acme: {enabled: true, accept_terms: true, hosts: [\"*.a.example\"]}\n", `have "*.a.example"`},
+		"acme, address":     {"acme: {enabled: true, accept_terms: true, hosts: [192.0.2.1]}\n", `have "192.0.2.1"`},
+		"acme, nobody":      {"acme: {enabled: true, accept_terms: true}\nlisteners: {mqtts: {enabled: false}, wss: {transport: ws}}\n", `acme.enabled: want a listener`},
+		"oidc, plain":       {"management: {oidc: {issuer: \"http://a.example\", audience: x}}\n", `management.oidc.issuer: want https`},
+		"oidc, for all":     {"management: {oidc: {issuer: \"https://a.example\"}}\n", `management.oidc.audience: want`},
+		"oidc, of nobody":   {"management: {oidc: {audience: x}}\n", `management.oidc.issuer: want`},
 		"dev listener name": {"listeners: {dev: {address: \":1\"}}\n", `belongs to the listeners of --dev`},
 	}
 	for name, tt := range tests {

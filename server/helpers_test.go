@@ -43,9 +43,9 @@ type node struct {
 }
 
 // run starts a server and stops it with the test.
-func run(t *testing.T, sources Sources) *node {
+func run(t *testing.T, sources Sources, change ...func(*Options)) *node {
 	t.Helper()
-	n := begin(t, sources)
+	n := begin(t, sources, change...)
 	select {
 	case <-n.Ready():
 	case err := <-n.ended:
@@ -57,7 +57,7 @@ func run(t *testing.T, sources Sources) *node {
 	return n
 }
 
-func begin(t *testing.T, sources Sources) *node {
+func begin(t *testing.T, sources Sources, change ...func(*Options)) *node {
 	t.Helper()
 	cfg, _, err := sources.Load()
 	if err != nil {
@@ -65,10 +65,14 @@ func begin(t *testing.T, sources Sources) *node {
 	}
 	n := &node{out: new(buffer), log: new(buffer), ended: make(chan error, 1)}
 	log, level := NewLogger(n.log, cfg.Log)
-	n.Server, err = New(cfg, Options{Logger: log, Level: level, Out: n.out, Version: "test", Load: func() (Config, error) {
+	o := Options{Logger: log, Level: level, Out: n.out, Version: "test", Load: func() (Config, error) {
 		next, _, err := sources.Load()
 		return next, err
-	}})
+	}}
+	for _, one := range change {
+		one(&o)
+	}
+	n.Server, err = New(cfg, o)
 	if err != nil {
 		t.Fatal(err)
 	}

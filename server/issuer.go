@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"gridmq/control/operator"
-	"gridmq/identity"
 	"gridmq/identity/jwtauth"
 	"gridmq/identity/jwtauth/issuer"
 	"gridmq/server/tenants"
@@ -71,13 +69,17 @@ func (s *Server) openDirectory(ctx context.Context, st store.Store, url string) 
 	if url == "" {
 		return nil, nil
 	}
-	audiences := append([]string{url, url + "/"}, jwtauth.DirectoryAudiences...)
+	ours := []string{url, url + "/"} // spec/control-plane.md, section 10
+	for _, host := range []string{"management.azure.com", "management.core.windows.net"} {
+		ours = append(ours, "https://"+host, "https://"+host+"/")
+	}
+	audiences := append(ours[:len(ours):len(ours)], jwtauth.DirectoryAudiences...)
 	is, err := issuer.New(ctx, issuer.Options{BaseURL: url, Audiences: audiences, Apps: apps(s.cfg.Tokens.Apps),
 		Store: keyStore{st}, Lifetime: s.cfg.Tokens.Lifetime, Logger: s.log})
 	if err != nil {
 		return nil, fmt.Errorf("token endpoint: %w", err)
 	}
-	v, err := jwtauth.NewDirectory(jwtauth.DirectoryConfig{Audiences: audiences,
+	v, err := jwtauth.NewDirectory(jwtauth.DirectoryConfig{Audiences: ours, // a token for MQTT is not one for us
 		Issuers: []jwtauth.Issuer{{Name: is.Name(), Keys: is}}})
 	if err != nil {
 		return nil, fmt.Errorf("token endpoint: %w", err)
@@ -94,18 +96,6 @@ func (d *directory) trust(o *tenants.Options) {
 	o.Tokens = func(ctx context.Context, scope string) (string, time.Time, error) {
 		return d.issuer.Issue(ctx, brokerApp, strings.TrimSuffix(scope, "/.default"))
 	}
-}
-
-// Verify implements operator.TokenVerifier.
-func (d *directory) Verify(ctx context.Context, token string) (operator.Claims, error) {
-	p, err := d.verifier.Verify(ctx, []byte(token))
-	if err != nil {
-		if e, ok := errors.AsType[*identity.Error](err); ok && e.Kind != identity.Unavailable {
-			return operator.Claims{}, fmt.Errorf("%w: %s", operator.ErrBadToken, e.Reason)
-		}
-		return operator.Claims{}, err
-	}
-	return operator.Claims{Object: p.Object, Groups: p.Groups, Name: p.Name}, nil
 }
 
 // front sends requests of the token endpoint to it, all others to the plane.

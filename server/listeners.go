@@ -74,7 +74,10 @@ func (s *Server) listenerConfig(name string, one Listener) (listener.Config, err
 		Name: name, Address: one.Address, Namespace: one.Namespace,
 		WebSocket: one.websocket(), Path: one.Path, Origins: one.Origins, ProxyProtocol: one.ProxyProtocol,
 		MaxConnections: one.MaxConnections, MaxConnectionsPerAddress: one.MaxConnectionsPerAddress,
-		HandshakeTimeout: one.HandshakeTimeout, Penalty: s.penalty, Logger: s.log,
+		HandshakeTimeout: one.HandshakeTimeout, Penalty: s.penalty, Budget: s.budget, Logger: s.log,
+	}
+	if cfg.MaxConnectionsPerAddress == 0 && s.budget != nil && name != devListener && name != devWSListener {
+		cfg.MaxConnectionsPerAddress = max(1, s.budget.Max()*3/4) // nobody takes all there are
 	}
 	for _, from := range one.ProxyTrusted {
 		p, err := parsePrefix(from)
@@ -89,6 +92,9 @@ func (s *Server) listenerConfig(name string, one Listener) (listener.Config, err
 			return cfg, fmt.Errorf("listener %q: %w", name, err)
 		}
 		cfg.TLS = &listener.TLSConfig{Certificates: certs, MinVersion: tls.VersionTLS12}
+		if s.cfg.ACME.Enabled {
+			cfg.TLS.Challenge = answerChallenge
+		}
 		if s.cfg.TLS.MinimumVersion == "1.3" {
 			cfg.TLS.MinVersion = tls.VersionTLS13
 		}
@@ -106,6 +112,16 @@ func addressIn(a net.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	return p.Addr().Unmap()
+}
+
+// connectionBudget leaves descriptors to the store, the management plane and what
+// calls others: a quarter, and 1,000 at most. nil: there is no limit.
+func connectionBudget() *listener.Budget {
+	n := descriptors()
+	if n == 0 {
+		return nil
+	}
+	return listener.NewBudget(n - min(n/4, 1000))
 }
 
 // serve is a connection's whole life.

@@ -18,6 +18,7 @@ import (
 	"gridmq/control/operator"
 	"gridmq/control/resource"
 	"gridmq/identity"
+	"gridmq/identity/jwtauth"
 	"gridmq/server/tenants"
 	"gridmq/store"
 )
@@ -31,8 +32,9 @@ const TokenFile = "operator.token"
 // A management is the management plane and its listener.
 type management struct {
 	plane  *control.Plane
-	listen net.Listener // nil: nobody listens
-	tokens *directory   // nil: there is no token endpoint
+	listen net.Listener       // nil: nobody listens
+	tokens *directory         // nil: there is no token endpoint
+	oidc   *jwtauth.Directory // of operators' tokens; nil: there is none
 	server *http.Server
 	done   chan struct{} // closed when Serve has returned; nil before
 }
@@ -67,7 +69,8 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 	if m.tokens, err = s.openDirectory(ctx, st, url); err != nil {
 		return err
 	}
-	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Blame: s.penalty.Blame, Logger: s.log}
+	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Blame: s.penalty.Blame,
+		Follow: s.domains.follow, Logger: s.log}
 	m.tokens.trust(&who)
 	s.tenants = tenants.New(who)
 	o := control.Options{
@@ -75,10 +78,12 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 		Rules:     namespace.Rules{Limits: checkResourceLimits},
 		Operators: []operator.Operator{{Name: "local", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf(token)}},
 		Sessions:  s.tenants, Refusals: s.tenants, Explain: s.tenants,
-		SkipOwnership: s.cfg.Management.TrustDomains, BaseURL: s.cfg.Management.URL, Logger: s.log,
+		Resolver: s.opts.Resolver, SkipOwnership: s.cfg.Management.TrustDomains, BaseURL: s.cfg.Management.URL, Logger: s.log,
 	}
 	if m.tokens != nil {
-		o.Verifier = m.tokens
+		if o.Verifier, err = s.verifiers(m); err != nil {
+			return err
+		}
 		o.LoginEndpoint, o.Audiences = url+"/adfs", []string{url}
 	}
 	if m.plane, err = control.Open(ctx, o); err != nil {
@@ -189,6 +194,9 @@ func (m *management) stop() error {
 		<-m.done
 	case m.listen != nil:
 		m.listen.Close()
+	}
+	if m.oidc != nil {
+		m.oidc.Close()
 	}
 	if m.plane == nil {
 		return nil

@@ -36,7 +36,7 @@ func (s *Server) reload() error {
 	if s.broker == nil {
 		return errors.New("reload: the server is still starting")
 	}
-	if s.certs != nil { // first, as it is what can fail
+	if s.loaded { // first, as it is what can fail
 		files, err := s.certificateFiles(&next)
 		if err == nil {
 			err = s.certs.Replace(files...)
@@ -45,6 +45,7 @@ func (s *Server) reload() error {
 			return err
 		}
 	}
+	s.domains.reload(s.covered(&next))
 	return s.apply(&next)
 }
 

@@ -36,6 +36,8 @@ type Options struct {
 	Load func() (Config, error)
 	// Store takes the place of the configured engine; the caller closes it.
 	Store store.Store
+	// Resolver looks for the proofs of who owns custom domains. Default: the system's.
+	Resolver control.Resolver
 }
 
 func (o Options) withDefaults() Options {
@@ -56,18 +58,22 @@ type Server struct {
 	metrics  *metrics
 	hosts    hosts
 	penalty  *listener.Penalty // nil: nobody is kept away
+	budget   *listener.Budget  // of connections; nil: no limit
 	ready    chan struct{}     // closed when ready
 	phase    atomic.Pointer[phase]
 	began    time.Time
 
 	mu        sync.Mutex // guards what follows; held for a whole reload
 	cfg       Config
-	broker    *broker.Broker // nil before it has recovered
-	certs     *listener.Certificates
+	broker    *broker.Broker                       // nil before it has recovered
+	certs     *listener.Certificates               // the pointer does not change
+	loaded    bool                                 // certs have those of the configuration
 	localCA   string                               // its certificate, when the server made its own
 	spaces    atomic.Pointer[map[string]Namespace] // of the configuration
 	tenants   *tenants.Tenants
 	plane     *control.Plane
+	domains   *domains
+	acme      *acme // nil: off
 	listeners []*listener.Listener
 	addresses map[string]Address
 }
@@ -80,7 +86,10 @@ func New(cfg Config, o Options) (*Server, error) {
 	s := &Server{opts: o.withDefaults(), cfg: cfg, hosts: newHosts(&cfg),
 		registry: prometheus.NewRegistry(), ready: make(chan struct{}), addresses: map[string]Address{}}
 	s.log = s.opts.Logger
+	s.certs = new(listener.Certificates)
+	s.domains = newDomains(s.log, s.certs)
 	s.spaces.Store(&cfg.Namespaces)
+	s.budget = connectionBudget()
 	if r := cfg.Refusals; r.PerSecond > 0 {
 		s.penalty = listener.NewPenalty(r.PerSecond, max(r.Burst, r.PerSecond))
 	}
@@ -123,13 +132,16 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.tenants.Close()
-	err = s.startListeners(ctx)
+	if err = s.openACME(); err == nil {
+		err = s.startListeners(ctx)
+	}
 	if err == nil {
 		err = m.serve(s)
 	}
 	if err != nil {
 		return errors.Join(err, s.drain())
 	}
+	s.beginACME()
 	if err := s.announce(); err != nil {
 		return errors.Join(err, s.drain())
 	}
@@ -185,6 +197,7 @@ func (s *Server) drain() error {
 	}
 	s.log.Info("draining")
 	begin := time.Now()
+	s.acme.stop() // before its port is free
 	s.mu.Lock()
 	listeners, timeout := s.listeners, s.cfg.Shutdown.Timeout
 	s.mu.Unlock()

@@ -65,6 +65,7 @@ func (n *tenant) impact(b *broker.Broker, changes []resource.Change) (effects []
 // not in its registry: impact needs those that do.
 func (n *tenant) copy(changes []resource.Change) *tenant {
 	next := newTenant(n.t, n.name)
+	next.partial = true
 	next.resource.Store(n.resource.Load())
 	n.mu.Lock()
 	maps.Copy(next.groups, n.groups)

@@ -75,7 +75,7 @@ func (n *tenant) decide(ctx context.Context, c *identity.Credentials) (*identity
 		return m.directory.Authenticate(ctx, c)
 	case c.Method == jwtauth.MethodCustom && m.custom != nil:
 		return m.custom.Authenticate(ctx, c)
-	case m.webhook != nil && (!m.first || c.Method != "" || !n.knows(c)):
+	case m.webhook != nil && (!m.first || c.Method != "" || !m.certificates.Knows(c)):
 		return m.webhook.Authenticate(ctx, c)
 	case c.Method != "":
 		return nil, &identity.Error{Kind: identity.UnknownMethod, Reason: "the namespace has no authentication method " + quote(c.Method)}
@@ -85,14 +85,12 @@ func (n *tenant) decide(ctx context.Context, c *identity.Credentials) (*identity
 	return n.fromRegistry(ctx, m, c)
 }
 
-// knows says whether the registry has the client, by the name that it gives.
-func (n *tenant) knows(c *identity.Credentials) bool {
-	return c.Username != nil && n.registry.ByAuthenticationName(*c.Username) != nil
-}
-
 // fromRegistry asks the registry: by certificate, else by password, else by a token
 // in the place of one.
 func (n *tenant) fromRegistry(ctx context.Context, m *methods, c *identity.Credentials) (p *identity.Principal, err error) {
+	if m.certificates == nil { // closed between two looks at the namespace
+		return nil, &identity.Error{Kind: identity.Unavailable, Reason: "the namespace is being changed or removed"}
+	}
 	if len(c.Certificates) > 0 {
 		if p, err = m.certificates.Authenticate(ctx, c); err == nil || c.Password == nil {
 			return p, err
@@ -102,7 +100,8 @@ func (n *tenant) fromRegistry(ctx context.Context, m *methods, c *identity.Crede
 		return nil, &identity.Error{Kind: identity.NotAuthorized, Reason: "the client sent neither a certificate nor a password" + n.hint(m)}
 	}
 	first := err // of the certificate, if there was one
-	if m.custom != nil && m.passwords == nil || jwtauth.LooksLikeToken(c.Password) && m.custom != nil {
+	token := m.custom != nil && n.noun().Tokens.TokenAsPassword
+	if token && (m.passwords == nil || jwtauth.LooksLikeToken(c.Password)) {
 		p, err = m.custom.Authenticate(ctx, c)
 	} else if m.passwords != nil {
 		p, err = m.passwords.Authenticate(ctx, c)

@@ -2,7 +2,6 @@ package tenants
 
 import (
 	"context"
-	"slices"
 
 	"gridmq/identity"
 	"gridmq/identity/jwtauth"
@@ -14,7 +13,7 @@ import (
 // methods are the ways to log in that a namespace is configured for. They are
 // replaced together when the namespace changes; nil is one that it does not have.
 type methods struct {
-	certificates *x509auth.Authenticator
+	certificates *x509auth.Authenticator // nil: the webhook cannot be asked, or the namespace is going
 	passwords    *passwordauth.Authenticator
 	custom       *jwtauth.Custom
 	directory    *jwtauth.Directory
@@ -73,21 +72,14 @@ func (n *tenant) openMethods() *methods {
 // cannot be asked.
 func (m *methods) webhookBroken() { m.certificates, m.passwords, m.first = nil, nil, false }
 
-// enrolment is "register on first connect", for the CAs that are trusted with it.
+// enrolment is "register on first connect", for the CAs that are trusted with it: all
+// that the namespace has or will have, when none is named.
 func (n *tenant) enrolment() *x509auth.Enrolment {
 	e := n.noun().GridMQ.Enrolment
 	if e == nil || n.t.o.Register == nil {
 		return nil
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	cas := slices.Clone(e.CAs)
-	if len(cas) == 0 {
-		for _, ca := range n.cas {
-			cas = append(cas, ca.Name)
-		}
-	}
-	return &x509auth.Enrolment{CAs: cas, Register: func(ctx context.Context, c *identity.Client) error {
+	return &x509auth.Enrolment{CAs: e.CAs, Any: len(e.CAs) == 0, Register: func(ctx context.Context, c *identity.Client) error {
 		return n.t.o.Register(ctx, n.name, c)
 	}}
 }

@@ -80,7 +80,7 @@ func reasonOf(err error) string {
 	if errors.As(err, &e) {
 		return shortened(e.Error(), 512)
 	}
-	return shortened(err.Error(), 512)
+	return shortened(broker.Reason(err), 512)
 }
 
 func shortened(s string, most int) string { return s[:min(len(s), most)] }
@@ -106,10 +106,26 @@ func (t *Tenants) Refused(v broker.Visit, err error) {
 	if v.Version != 0 { // else nothing was understood: a scanner, not a client
 		t.refusals.add(v, err)
 	}
-	var e *mqtt.Error
-	if errors.As(err, &e) && (e.Code == mqtt.NotAuthorized || e.Code == mqtt.BadUserNameOrPassword || e.Code == mqtt.BadAuthenticationMethod) {
+	if blamed(v, err) {
 		t.o.Blame(v.Address)
 	}
+}
+
+// blamed says whether a refusal counts against the address: because of who was there,
+// or since a TLS handshake was made for nobody who speaks MQTT.
+func blamed(v broker.Visit, err error) bool {
+	var e *mqtt.Error
+	secure := v.Transport == "tls" || v.Transport == "wss"
+	if !errors.As(err, &e) {
+		return secure && v.Version == 0
+	}
+	switch e.Code {
+	case mqtt.NotAuthorized, mqtt.BadUserNameOrPassword, mqtt.BadAuthenticationMethod:
+		return true
+	case mqtt.MalformedPacket, mqtt.ProtocolError:
+		return secure
+	}
+	return secure && v.Version == 0
 }
 
 // Connected implements broker.Observer.

@@ -15,7 +15,11 @@ import (
 type rights struct {
 	policy *access.Policy
 	grants *access.Grants
-	client *identity.Client // of the registry, when it logged in
+	// As the client was looked at last, at its login or by Review. Whoever compiles
+	// again in between, as a client that publishes while a change is made known, must
+	// not hide from Review that something has changed.
+	judged *access.Grants
+	client *identity.Client // of the registry
 }
 
 // identity makes the broker's view of a principal.
@@ -33,14 +37,31 @@ func (n *tenant) compile(id *broker.Identity) *rights {
 			p = c.Principal(identity.Certificate)
 		}
 	}
-	if p != nil {
+	if p = n.today(p); p != nil {
 		r.grants = r.policy.Compile(p, n.registry.GroupsOf(p))
-		if p.Client != "" {
-			r.client = n.registry.ByName(p.Client)
-		}
+	}
+	if before, _ := id.Rights.Load().(*rights); before != nil {
+		r.judged, r.client = before.judged, before.client
+	} else if r.judged = r.grants; p != nil && p.Client != "" {
+		r.client = n.registry.ByName(p.Client)
 	}
 	id.Rights.Store(r)
 	return r
+}
+
+// today is a principal as the registry has its client now: a will is judged by that,
+// too, and not by what the client was when it connected. nil: it is not there any more.
+func (n *tenant) today(p *identity.Principal) *identity.Principal {
+	if p == nil || p.Client == "" || p.Method != identity.Certificate && p.Method != identity.Password {
+		return p
+	}
+	switch c := n.registry.ByName(p.Client); {
+	case c != nil && c.AuthenticationName == p.Name:
+		return c.Principal(p.Method)
+	case n.partial:
+		return p
+	}
+	return nil
 }
 
 // grants are those in force. They are compiled again by whoever asks first after
@@ -86,7 +107,7 @@ func (n *tenant) Review(p broker.Peer, id *broker.Identity) broker.Judgement {
 	before, _ := id.Rights.Load().(*rights)
 	next := n.identity(now)
 	after := next.Rights.Load().(*rights)
-	return broker.Judgement{Identity: next, Changed: before == nil || !before.grants.Same(after.grants)}
+	return broker.Judgement{Identity: next, Changed: before == nil || !before.judged.Same(after.grants)}
 }
 
 // again is who the client is now. What is said in the error is told to the client:

@@ -23,6 +23,7 @@ type tenant struct {
 	t        *Tenants
 	name     string // in lower case
 	registry *identity.Registry
+	partial  bool                              // the registry has some of the clients only: see copy
 	resource atomic.Pointer[resource.Resource] // of the namespace
 	methods  atomic.Pointer[methods]
 	policy   atomic.Pointer[access.Policy]
@@ -78,13 +79,19 @@ func (n *tenant) hosts() (list []string) {
 	return list
 }
 
-// configure takes over a new version of the namespace.
+// configure takes over a new version of the namespace. The new methods know the CAs
+// before anybody asks them: who comes meanwhile must not be refused.
 func (n *tenant) configure(r *resource.Resource) {
 	n.resource.Store(r)
-	n.methods.Swap(n.openMethods()).close()
+	m := n.openMethods()
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.stale.cas, n.stale.policy = true, true // the new methods have none; the id is in scopes
+	if m.certificates != nil {
+		m.certificates.SetCAs(slices.Collect(maps.Values(n.cas)))
+	}
+	old := n.methods.Swap(m)
+	n.stale.policy = true // the id is in scopes
+	n.mu.Unlock()
+	old.close()
 }
 
 // apply follows a change below the namespace. It returns who is concerned, of the
@@ -171,8 +178,8 @@ func (n *tenant) settle() {
 		n.policy.Store(access.NewPolicy(n.id(), slices.Collect(maps.Values(n.spaces)), slices.Collect(maps.Values(n.bindings)),
 			slices.Collect(maps.Values(n.roles))))
 	}
-	if n.stale.cas {
-		n.methods.Load().certificates.SetCAs(slices.Collect(maps.Values(n.cas)))
+	if certificates := n.methods.Load().certificates; n.stale.cas && certificates != nil {
+		certificates.SetCAs(slices.Collect(maps.Values(n.cas)))
 	}
 	if n.stale.bans {
 		list := slices.Collect(maps.Values(n.banned))

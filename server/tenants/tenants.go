@@ -44,6 +44,8 @@ type Options struct {
 	Tokens webhookauth.TokenSource
 	// Blame is told of addresses whose clients were refused because of who they are.
 	Blame func(netip.Addr)
+	// Follow is told of every namespace as it is after a change; nil: it is gone.
+	Follow func(namespace string, n *namespace.Namespace)
 	// Logger receives the room's events. Default: none.
 	Logger *slog.Logger
 }
@@ -68,6 +70,9 @@ func New(o Options) *Tenants {
 	}
 	if o.Blame == nil {
 		o.Blame = func(netip.Addr) {}
+	}
+	if o.Follow == nil {
+		o.Follow = func(string, *namespace.Namespace) {}
 	}
 	t := &Tenants{o: o, log: o.Logger, all: map[string]*tenant{}, roles: map[string]resource.Change{}, refusals: newRefusals()}
 	t.hosts.Store(&map[string]string{})
@@ -163,6 +168,7 @@ func (t *Tenants) applyNamespace(c resource.Change) {
 	b := t.serving()
 	if c.New == nil {
 		t.forget(name)
+		t.o.Follow(name, nil)
 		if b == nil {
 			return
 		}
@@ -178,6 +184,7 @@ func (t *Tenants) applyNamespace(c resource.Change) {
 		n, fresh = newTenant(t, name), true
 	}
 	n.configure(c.New)
+	t.o.Follow(name, n.noun()) // certificates first, then the names lead here
 	t.mu.Lock()
 	if fresh {
 		for _, above := range t.roles {
