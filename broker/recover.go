@@ -65,7 +65,7 @@ func (ns *namespace) loadDocuments() error {
 	case !errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("read session numbers: %w", err)
 	default: // right when nothing was ever stored
-		if _, last := ns.b.store.Bounds(ns.log); last > 0 {
+		if first, last := ns.b.store.Bounds(ns.log); last > 0 && first <= last {
 			ns.b.log.Error("session numbers are missing, going on above those in use", "namespace", ns.name)
 			ns.partial = true
 		}
