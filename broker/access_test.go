@@ -44,7 +44,7 @@ func (p *porter) Renew(ctx context.Context, l Login, old *Identity) (*Identity, 
 	return p.Authenticate(ctx, l)
 }
 
-func (p *porter) Review(_ Peer, id *Identity) Judgement {
+func (p *porter) Review(_ string, _ Peer, id *Identity) Judgement {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.expelled != "" && id.Name == p.expelled {

@@ -66,7 +66,7 @@ type MethodAuthenticator interface {
 
 // An Authenticator that is a Reviewer looks again at clients that are connected.
 type Reviewer interface {
-	Review(p Peer, id *Identity) Judgement
+	Review(clientID string, p Peer, id *Identity) Judgement
 }
 
 // A Judgement is what becomes of a client that was looked at again.

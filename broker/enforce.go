@@ -35,7 +35,7 @@ func (ns *namespace) review(c *conn) {
 		return
 	}
 	id := c.id.Load()
-	j := r.Review(c.peer, id)
+	j := r.Review(c.client, c.peer, id)
 	if j.Identity != nil && j.End == mqtt.Success {
 		if !c.id.CompareAndSwap(id, j.Identity) { // it has authenticated again meanwhile
 			ns.review(c)

@@ -99,8 +99,8 @@ const reviewTime = 5 * time.Second
 
 // Review implements broker.Reviewer: would the client be let in now, and with the
 // same rights?
-func (n *tenant) Review(p broker.Peer, id *broker.Identity) broker.Judgement {
-	now, err := n.again(p, id)
+func (n *tenant) Review(clientID string, p broker.Peer, id *broker.Identity) broker.Judgement {
+	now, err := n.again(clientID, p, id)
 	if err != nil {
 		return broker.Judgement{End: mqtt.NotAuthorized, Reason: err.Error()}
 	}
@@ -112,9 +112,9 @@ func (n *tenant) Review(p broker.Peer, id *broker.Identity) broker.Judgement {
 
 // again is who the client is now. What is said in the error is told to the client:
 // it knows its own credentials.
-func (n *tenant) again(peer broker.Peer, id *broker.Identity) (*identity.Principal, error) {
+func (n *tenant) again(clientID string, peer broker.Peer, id *broker.Identity) (*identity.Principal, error) {
 	p := id.Principal
-	c := &identity.Credentials{Username: &p.Name, Remote: peer.Address}
+	c := &identity.Credentials{ClientID: clientID, Username: &p.Name, Remote: peer.Address}
 	if peer.TLS != nil {
 		c.Certificates = peer.TLS.PeerCertificates
 	}

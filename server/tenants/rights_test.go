@@ -129,11 +129,11 @@ func TestReviewAfterUse(t *testing.T) {
 			b.settle()
 			b.Publish(id, "out/4") // compiles again
 			b.may(b.Subscribe(id, "in/4"), false, "subscribe after")
-			j := b.Review(peer, id)
+			j := b.Review("", peer, id)
 			if j.End != mqtt.Success || !j.Changed {
 				t.Errorf("judgement: %+v, want a change", j)
 			}
-			if again := b.Review(peer, j.Identity); again.Changed {
+			if again := b.Review("", peer, j.Identity); again.Changed {
 				t.Error("a second review sees the change again")
 			}
 		})
