@@ -2,12 +2,9 @@ package behaviour
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/eclipse/paho.golang/paho"
 )
 
 // The operator changes groups, topic spaces and bindings while clients are there,
@@ -165,104 +162,6 @@ func TestAccessBindingDeletedRestart(t *testing.T) {
 	})
 }
 
-// TestAccessRetainedStops: what is retained is not shown to who may not have it.
-func TestAccessRetainedStops(t *testing.T) {
-	secured(t, func(f *fleet) {
-		reader(f)
-		f.enter("writer", login{}).send(message{topic: "a/1", payload: "kept", qos: 1, retain: true})
-		c := f.enter("reader", login{})
-		c.subscribe(1, "a/#")
-		c.want("kept")
-		f.unbind("readers", "Subscriber", "space-a")
-		f.losesGrant(c, "a/#")
-		c = f.enter("reader", login{})
-		if code := c.trySubscribe(1, "a/#"); code < 0x80 {
-			f.Errorf("subscribe to a/#: %#x", code)
-		}
-		c.silent()
-		f.bind("readers", "Subscriber", "space-a")
-		c.subscribe(1, "a/#")
-		c.want("kept")
-	})
-}
-
-// TestAccessSharedStops: a member of a shared subscription that loses its grant has
-// nothing more of it; the other member has it all.
-func TestAccessSharedStops(t *testing.T) {
-	secured(t, func(f *fleet) {
-		reader(f)
-		writer := f.enter("writer", login{})
-		loses, keeps := f.enter("reader", login{durable: true}), f.enter("writer", login{id: "member"})
-		loses.subscribe(1, "$share/team/a/#")
-		keeps.subscribe(1, "$share/team/a/#")
-		f.unbind("readers", "Subscriber", "space-a")
-		f.losesGrant(loses, "$share/team/a/#")
-		writer.publish(1, "a/1", numbered("late", 6)...)
-		keeps.wantAll(numbered("late", 6)...)
-		loses = f.enter("reader", login{durable: true})
-		loses.silent()
-		if code := loses.trySubscribe(1, "$share/team/a/#"); code < 0x80 {
-			f.Errorf("subscribe to the shared filter: %#x", code)
-		}
-	})
-}
-
-// TestAccessSharedUnacknowledged: what such a member had and did not acknowledge is
-// for the others, as when it goes for any other reason [MQTT-4.8.2-5].
-func TestAccessSharedUnacknowledged(t *testing.T) {
-	for _, durable := range []bool{true, false} {
-		t.Run(fmt.Sprintf("durable=%t", durable), func(t *testing.T) {
-			secured(t, func(f *fleet) {
-				reader(f)
-				loses := f.enter("reader", login{durable: durable, byHand: true})
-				loses.subscribe(1, "$share/team/a/#")
-				writer := f.enter("writer", login{})
-				writer.publish(1, "a/1", numbered("m", 3)...)
-				loses.want(numbered("m", 3)...)
-				keeps := f.enter("writer", login{id: "member"})
-				keeps.subscribe(1, "$share/team/a/#")
-				f.unbind("readers", "Subscriber", "space-a")
-				f.losesGrant(loses, "$share/team/a/#")
-				writer.publish(1, "a/1", numbered("late", 3)...)
-				keeps.wantAll(append(numbered("late", 3), numbered("m", 3)...)...)
-			})
-		})
-	}
-}
-
-// wantAll wants these payloads in any order, each once, and nothing else.
-func (c *client) wantAll(payloads ...string) {
-	c.e.Helper()
-	var got []string
-	for range payloads {
-		got = append(got, c.next().payload)
-	}
-	slices.Sort(got)
-	if want := slices.Sorted(slices.Values(payloads)); !slices.Equal(got, want) {
-		c.e.Errorf("%s: got %q, want %q", c.id, got, want)
-	}
-	c.silent()
-}
-
-// TestAccessSharedStopsAway: the only member is away, and loses its grant.
-func TestAccessSharedStopsAway(t *testing.T) {
-	secured(t, func(f *fleet) {
-		reader(f)
-		writer := f.enter("writer", login{})
-		c := f.enter("reader", login{durable: true})
-		c.subscribe(1, "$share/team/a/1", "$share/team/b/1")
-		c.leave()
-		writer.publish(1, "a/1", "a")
-		writer.publish(1, "b/1", "b")
-		f.unbind("readers", "Subscriber", "space-a")
-		writer.publish(1, "a/1", "a, later")
-		writer.publish(1, "b/1", "b, later")
-		c = f.enter("reader", login{durable: true})
-		c.want("b", "b, later")
-		c.silent()
-	})
-}
-
 // TestAccessTemplateNarrowed: of a topic space only a part is left.
 func TestAccessTemplateNarrowed(t *testing.T) {
 	secured(t, func(f *fleet) {
@@ -356,105 +255,5 @@ func TestAccessBusyPublisher(t *testing.T) {
 				return
 			}
 		}
-	})
-}
-
-// TestAccessUnconcerned: changes that take nothing away from a client leave its
-// connection alone.
-func TestAccessUnconcerned(t *testing.T) {
-	secured(t, func(f *fleet) {
-		reader(f)
-		writer, c := f.enter("writer", login{}), f.enter("reader", login{})
-		c.subscribe(1, "a/1", "b/1")
-		f.client("neighbour", object{"kind": "reader"})
-		steps := map[string]func(){
-			"another client comes":       func() { f.client("other", object{"kind": "reader"}) },
-			"another client is disabled": func() { f.register("other", object{"state": "Disabled"}) },
-			"another client goes":        func() { f.remove("clients", "other") },
-			"its description": func() {
-				f.register("reader", object{"description": "a reader", "attributes": object{"kind": "reader"}})
-			},
-			"more attributes":             func() { f.client("reader", object{"kind": "reader", "hall": 4}) },
-			"another query with it":       func() { f.clientGroup("readers", "attributes.kind IN ['reader', 'x']") },
-			"a wider template":            func() { f.topicSpace("space-a", "a/#", "c/#", "d/#") },
-			"a narrower one":              func() { f.topicSpace("space-a", "a/+", "c/#") },
-			"another topic space":         func() { f.topicSpace("new", "new/#") },
-			"a binding for others":        func() { f.bind("writers", "Subscriber", "new") },
-			"that binding goes":           func() { f.unbind("writers", "Subscriber", "new") },
-			"that topic space goes":       func() { f.remove("topicSpaces", "new") },
-			"another CA comes":            func() { f.trust("second", newAuthority(f.env, "second")) },
-			"another CA goes":             func() { f.remove("caCertificates", "second") },
-			"a setting of the namespace":  func() { f.configure(object{"maximumClientSessionsPerAuthenticationName": 7}) },
-			"the namespace, as it is now": func() { f.configure(object{"maximumClientSessionsPerAuthenticationName": 7}) },
-		}
-		for _, what := range []string{"another client comes", "another client is disabled", "another client goes", "its description", "more attributes",
-			"another query with it", "a wider template", "a narrower one", "another topic space", "a binding for others", "that binding goes",
-			"that topic space goes", "another CA comes", "another CA goes", "a setting of the namespace", "the namespace, as it is now"} {
-			steps[what]()
-			for _, topic := range []string{"a/1", "b/1"} {
-				writer.publish(1, topic, what)
-				select {
-				case m := <-c.in:
-					if m.payload != what || m.topic != topic {
-						f.Errorf("after %s: got %v", what, m)
-					}
-				case d := <-c.down:
-					f.Fatalf("%s: the connection ended: %+v", what, d)
-				case <-time.After(patience):
-					f.Fatalf("%s: nothing comes on %s", what, topic)
-				}
-			}
-		}
-		// A grant from two sides is there until both are gone.
-		f.topicSpace("a-again", "a/+")
-		f.bind("$all", "Subscriber", "a-again")
-		f.unbind("readers", "Subscriber", "space-a")
-		writer.publish(1, "a/1", "by the other")
-		c.want("by the other")
-		f.unbind("$all", "Subscriber", "a-again")
-		f.losesGrant(c, "a/1")
-	})
-}
-
-// TestAccessDryRun says beforehand who will be cut off.
-func TestAccessDryRun(t *testing.T) {
-	secured(t, func(f *fleet) {
-		reader(f)
-		writer, c := f.enter("writer", login{}), f.enter("reader", login{})
-		c.subscribe(1, "a/1", "b/1")
-		writer.subscribe(1, "a/1")
-		id := fleets.ID(f.ns, "permissionBindings", bindingName("readers", "Subscriber", "space-a"))
-		d, err := f.plane.DryRun(f.Context(), "DELETE", id, nil)
-		if err != nil {
-			f.Fatal(err)
-		}
-		if len(d.Effects) != 1 || d.Effects[0].Session != "reader" || !strings.Contains(d.Effects[0].Loses, "a/1") {
-			f.Errorf("effects: %+v, want that the reader loses a/1", d.Effects)
-		}
-		writer.publish(1, "b/1", "nothing has happened")
-		c.want("nothing has happened")
-		f.unbind("readers", "Subscriber", "space-a")
-		f.losesGrant(c, "a/1")
-		f.stays(writer, "a/1")
-	})
-}
-
-// TestAccessReceiveAfterLoss: of what was under way in MQTT 5 nothing comes after
-// the DISCONNECT, and what was not acknowledged does not come again.
-func TestAccessReceiveAfterLoss(t *testing.T) {
-	securedFive(t, func(f *fleet) {
-		reader(f)
-		writer := f.enter("writer", login{})
-		few := func(p *paho.Connect) { p.Properties.ReceiveMaximum = paho.Uint16(2) }
-		c := f.enter("reader", login{durable: true, byHand: true, more: few})
-		c.subscribe(1, "a/1", "b/1")
-		writer.publish(1, "a/1", "a-1", "a-2", "a-3")
-		writer.publish(1, "b/1", "b-1")
-		c.want("a-1", "a-2") // the window is full
-		f.unbind("readers", "Subscriber", "space-a")
-		f.losesGrant(c, "a/1")
-		c = f.enter("reader", login{durable: true})
-		c.want("b-1")
-		c.silent()
 	})
 }

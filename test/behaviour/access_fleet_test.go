@@ -1,20 +1,13 @@
 package behaviour
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	mqtt3 "github.com/eclipse/paho.mqtt.golang"
 
 	manage "gridmq/control/client"
 	"gridmq/internal/authority"
@@ -30,9 +23,6 @@ type fleet struct {
 	ca     *authority.Authority       // registered as "fleet-ca"
 	badges map[string]*authority.Pair // by client name
 	probes map[string]*client         // see may
-	more   map[string]json.RawMessage // members of properties.gridmq
-	auth   map[string]any             // members of clientAuthentication
-	config map[string]any             // other members of topicSpacesConfiguration
 }
 
 // fleetDomain makes each namespace reachable as <namespace>.fleet.test.
@@ -41,10 +31,14 @@ const fleetDomain = "fleet.test"
 // secured runs a behaviour with a fleet, for 3.1.1 and 5, over TLS and WSS, on both
 // stores: two rows that differ in everything, chosen by the behaviour's name. The
 // brokers are shared, the namespaces are not.
-func secured(t *testing.T, body func(f *fleet)) { run(t, shared2(body), securedRows(t.Name(), v3, v5)) }
+func secured(t *testing.T, body func(f *fleet)) {
+	run(t, atSharedBroker(body), securedRows(t.Name(), v3, v5))
+}
 
 // securedFive is for what only MQTT 5 has.
-func securedFive(t *testing.T, body func(f *fleet)) { run(t, shared2(body), securedRows(t.Name(), v5)) }
+func securedFive(t *testing.T, body func(f *fleet)) {
+	run(t, atSharedBroker(body), securedRows(t.Name(), v5))
+}
 
 // securedOwn is secured with brokers that the body may restart.
 func securedOwn(t *testing.T, body func(f *fleet), settings ...string) {
@@ -54,7 +48,7 @@ func securedOwn(t *testing.T, body func(f *fleet), settings ...string) {
 	}, securedRows(t.Name(), v3, v5))
 }
 
-func shared2(body func(f *fleet)) func(e *env) {
+func atSharedBroker(body func(f *fleet)) func(e *env) {
 	return func(e *env) {
 		h, err := fleetHouse(e.engine)
 		if err != nil {
@@ -225,6 +219,9 @@ func (f *fleet) issue(name string, o authority.LeafOptions) {
 	f.badges[name] = pair
 }
 
+// authorityLeaf is a certificate with a common name.
+func authorityLeaf(name string) authority.LeafOptions { return authority.LeafOptions{Name: name} }
+
 // issueSelfSigned makes one that nobody has signed, and returns its thumbprint.
 func (f *fleet) issueSelfSigned(name string) (thumbprint string) {
 	f.Helper()
@@ -260,160 +257,4 @@ func (f *fleet) unbind(group, permission, space string) {
 
 func bindingName(group, permission, space string) string {
 	return strings.TrimPrefix(group, "$") + "-" + permission + "-" + space
-}
-
-// A door is the way into a namespace, and what is shown there.
-type door struct {
-	badge *authority.Pair
-	sni   string // server name of TLS; "-": none
-	host  string // Host of a WebSocket request; empty: the address
-}
-
-// open opens a connection for MQTT.
-func (f *fleet) open(d door) (*wire, error) {
-	trust, err := clientTLS()
-	if err != nil {
-		return nil, err
-	}
-	cfg := trust.Clone()
-	cfg.ServerName = d.sni
-	if d.sni == "-" {
-		cfg.ServerName = "127.0.0.1" // addresses are not sent
-	}
-	cfg.InsecureSkipVerify = true // of the name only: it chooses the namespace, and is in no certificate
-	cfg.VerifyConnection = func(s tls.ConnectionState) error {
-		_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: trust.RootCAs, DNSName: "localhost"})
-		return err
-	}
-	if d.badge != nil {
-		cfg.Certificates = []tls.Certificate{d.badge.TLS()}
-	}
-	at := f.house.addresses[listenerOf[f.transport]]
-	if f.transport == "wss" {
-		header := http.Header{}
-		if d.host != "" {
-			header.Set("Host", d.host)
-		}
-		nc, err := mqtt3.NewWebsocket(at.URL, cfg, patience, header, nil)
-		if err != nil {
-			return nil, err
-		}
-		return newWire(nc), nil
-	}
-	nc, err := (&tls.Dialer{Config: cfg}).DialContext(f.Context(), "tcp", at.Address)
-	if err != nil {
-		return nil, err
-	}
-	return newWire(nc), nil
-}
-
-// through connects through a door; the client is nil when it is refused.
-func (f *fleet) through(d door, l login) (*client, result) {
-	f.Helper()
-	w, err := f.open(d)
-	if err != nil {
-		f.Fatalf("dial %s: %v", f.transport, err)
-	}
-	c := &client{e: f.env, version: f.version, id: l.id, wire: w, in: make(chan message, 1<<14), down: make(chan ended, 4)}
-	if f.version == v5 {
-		c.driver = &driver5{c: c}
-	} else {
-		c.driver = &driver3{c: c}
-	}
-	f.Cleanup(c.stop)
-	var r result
-	if c.present, r = c.driver.connect(l); r.err != nil || r.code != 0 {
-		c.stop()
-		return nil, r
-	}
-	return c, r
-}
-
-// tryEnter connects a client of the registry with its certificate. Without an id in
-// the login its name is the client identifier.
-func (f *fleet) tryEnter(name string, l login) (*client, result) {
-	f.Helper()
-	if l.id == "" {
-		l.id = name
-	}
-	return f.through(door{badge: f.badges[name], sni: f.ns + "." + fleetDomain}, l)
-}
-
-// enter is tryEnter for one that must be let in.
-func (f *fleet) enter(name string, l login) *client {
-	f.Helper()
-	c, r := f.tryEnter(name, l)
-	if c == nil {
-		f.Fatalf("%s is not let in: code %#x %q, %v; the operator sees: %s", name, r.code, r.reason, r.err, f.refusal(cmpOr(l.id, name)))
-	}
-	return c
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// speaking is the same fleet with clients of another version.
-func (f *fleet) speaking(version int) *fleet {
-	other, e := *f, *f.env
-	e.version = version
-	other.env, other.probes = &e, map[string]*client{}
-	return &other
-}
-
-// notAuthorized is the refusal of CONNECT in either version.
-func (f *fleet) notAuthorized() byte {
-	if f.version == v5 {
-		return 0x87
-	}
-	return 5
-}
-
-// refusal is what the operator sees of the latest refusal of a client identifier.
-func (f *fleet) refusal(id string) string {
-	list, err := f.plane.Refused(context.WithoutCancel(f.Context()), f.ns, 0)
-	if err != nil {
-		f.Errorf("list of refusals: %v", err)
-	}
-	for _, one := range list {
-		if one.ClientID == id {
-			return one.Code + " " + one.Reason
-		}
-	}
-	return ""
-}
-
-// away waits until the broker knows that a client identifier is not connected.
-func (f *fleet) away(id string) {
-	f.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		s, err := f.plane.Session(f.Context(), f.ns, id)
-		if manage.IsNotFound(err) || err == nil && !s.Connected {
-			return
-		}
-		if err != nil || time.Now().After(end) {
-			f.Fatalf("session %s: connected %+v, %v", id, s, err)
-		}
-	}
-}
-
-// authorityLeaf is a certificate with a common name.
-func authorityLeaf(name string) authority.LeafOptions { return authority.LeafOptions{Name: name} }
-
-// wantRefusal wants a refused CONNECT on the operator's list, with its code and reason.
-func (f *fleet) wantRefusal(id, code, reason string) {
-	f.Helper()
-	want, got := code+" ", ""
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if got = f.refusal(id); strings.HasPrefix(got, want) && strings.Contains(got, reason) {
-			return
-		}
-		if time.Now().After(end) {
-			f.Errorf("refusals of %s: the latest is %q, want %s and %q", id, got, code, reason)
-			return
-		}
-	}
 }
