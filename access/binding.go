@@ -1,12 +1,15 @@
 package access
 
 import (
-	"encoding/json"
 	"strings"
+
+	"gridmq/identity"
 )
 
+const maxDescription = 4096 // characters
+
 // AllClients is the group that every client is in. It has no resource.
-const AllClients = "$all"
+const AllClients = identity.AllClients
 
 // A Permission is what a binding gives on a topic space. One does not include the
 // other.
@@ -39,53 +42,47 @@ type Binding struct {
 // DecodeBinding reads the properties of permissionBindings/{name}. The error joins
 // an *identity.FieldError for each fault.
 func DecodeBinding(name string, properties []byte) (*Binding, error) {
-	var f faults
-	f.name(name)
-	read := f.object(properties)
+	p := identity.ReadProperties(properties)
+	if err := p.Err(); err != nil { // there are no members to speak of
+		return nil, err
+	}
+	p.Join(identity.CheckName(name))
 	b := &Binding{
 		Name:        name,
-		ClientGroup: f.resource("clientGroupName", read["clientgroupname"], AllClients),
-		TopicSpace:  f.resource("topicSpaceName", read["topicspacename"], ""),
-		Permission:  f.permission(read["permission"]),
-		Description: f.text("description", read["description"], maxDescription),
+		ClientGroup: nameOf(p, "clientGroupName", AllClients),
+		TopicSpace:  nameOf(p, "topicSpaceName", ""),
 	}
-	if err := f.err(); err != nil {
+	if at, ok := p.Enum("permission", Publisher.String(), Subscriber.String()); ok {
+		b.Permission = Permission(at)
+	} else if _, given := p.Raw("permission"); !given {
+		p.Fail("permission", "is required: Publisher or Subscriber")
+	}
+	b.Description, _ = p.Text("description", maxDescription)
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// resource reads the name of another resource, or the one that is built in.
-func (f *faults) resource(field string, raw json.RawMessage, builtIn string) string {
-	before := len(*f)
-	s := f.text(field, raw, 50)
+// nameOf reads the name of another resource, or the one that is built in.
+func nameOf(p *identity.Properties, field, builtIn string) string {
+	s, ok := p.Text(field, 50)
+	_, given := p.Raw(field)
 	switch {
-	case len(*f) > before:
+	case given && !ok: // and it has been said why
 	case builtIn != "" && strings.EqualFold(s, builtIn):
 		return builtIn
 	case s == "":
-		f.add(field, "is required")
-	case !validName(s):
-		f.add(field, "want a name of 3 to 50 letters, digits and hyphens")
+		p.Fail(field, "is required")
+	case identity.CheckName(s) != nil:
+		p.Fail(field, "want a name of 3 to 50 letters, digits and hyphens")
 	}
 	return s
 }
 
-func (f *faults) permission(raw json.RawMessage) Permission {
-	before := len(*f)
-	s := f.text("permission", raw, 50)
-	switch {
-	case strings.EqualFold(s, "Subscriber"):
-		return Subscriber
-	case len(*f) == before && !strings.EqualFold(s, "Publisher"):
-		f.add("permission", "want Publisher or Subscriber")
-	}
-	return Publisher
-}
-
 // Encode writes the properties of b.
 func (b *Binding) Encode() []byte {
-	return encode(struct {
+	return identity.EncodeProperties(struct {
 		ClientGroupName string `json:"clientGroupName"`
 		TopicSpaceName  string `json:"topicSpaceName"`
 		Permission      string `json:"permission"`

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"encoding/json"
 	"strings"
 
 	"gridmq/identity"
@@ -56,59 +55,53 @@ type RoleAssignment struct {
 // and "role" are read as "principalId" and "roleDefinitionId". The error joins an
 // *identity.FieldError for each fault.
 func DecodeRoleAssignment(name string, properties []byte) (*RoleAssignment, error) {
-	var f faults
+	p := identity.ReadProperties(properties)
+	if err := p.Err(); err != nil { // there are no members to speak of
+		return nil, err
+	}
 	if name == "" || len(name) > 128 || strings.ContainsAny(name, "/\x00") {
-		f.add("name", "want 1 to 128 characters without '/'")
+		p.Fail("name", "want 1 to 128 characters without '/'")
 	}
-	read := f.object(properties)
 	a := &RoleAssignment{
-		Name:           name,
-		Principal:      f.required("principalId", read["principalid"], read["principal"]),
-		PrincipalType:  f.principalType(read["principaltype"]),
-		Role:           f.required("roleDefinitionId", read["roledefinitionid"], read["role"]),
-		Scope:          f.required("scope", read["scope"], nil),
-		DataActions:    f.texts("dataActions", read["dataactions"], maxDataActions),
-		NotDataActions: f.texts("notDataActions", read["notdataactions"], maxDataActions),
+		Name:      name,
+		Principal: required(p, "principalId", "principal"),
+		Role:      required(p, "roleDefinitionId", "role"),
+		Scope:     required(p, "scope", ""),
 	}
+	if at, given := p.Enum("principalType", principalTypes...); given {
+		a.PrincipalType = principalTypes[at]
+	}
+	a.DataActions, _ = p.Texts("dataActions", maxDataActions)
+	a.NotDataActions, _ = p.Texts("notDataActions", maxDataActions)
 	if a.Scope != "" && !validScope(a.Scope) {
-		f.add("scope", "want /subscriptions/{s}, continued with /resourceGroups/{g}, /providers/Microsoft.EventGrid/namespaces/{n} and /topicSpaces/{t} as far as wanted")
+		p.Fail("scope", "want /subscriptions/{s}, continued with /resourceGroups/{g}, /providers/Microsoft.EventGrid/namespaces/{n} and /topicSpaces/{t} as far as wanted")
 	}
-	if err := f.err(); err != nil {
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
+var principalTypes = []string{"", "User", "ServicePrincipal", "Group"}
+
 // required reads a text that must not be empty, under either of its two names.
-func (f *faults) required(field string, raw, synonym json.RawMessage) string {
-	if !given(raw) {
-		raw = synonym
+func required(p *identity.Properties, field, synonym string) string {
+	name := field
+	if _, given := p.Raw(field); !given && synonym != "" {
+		if _, given := p.Raw(synonym); given {
+			name = synonym
+		}
 	}
-	before := len(*f)
-	s := f.text(field, raw, maxRoleText)
-	if s == "" && len(*f) == before {
-		f.add(field, "is required")
+	s, ok := p.Text(name, maxRoleText)
+	if _, given := p.Raw(name); s == "" && (ok || !given) {
+		p.Fail(field, "is required")
 	}
 	return s
 }
 
-func (f *faults) principalType(raw json.RawMessage) string {
-	before := len(*f)
-	s := f.text("principalType", raw, maxRoleText)
-	for _, known := range []string{"", "User", "ServicePrincipal", "Group"} {
-		if strings.EqualFold(s, known) {
-			return known
-		}
-	}
-	if len(*f) == before {
-		f.add("principalType", "want User, ServicePrincipal or Group")
-	}
-	return ""
-}
-
 // Encode writes the properties of a.
 func (a *RoleAssignment) Encode() []byte {
-	return encode(struct {
+	return identity.EncodeProperties(struct {
 		PrincipalID      string   `json:"principalId"`
 		PrincipalType    string   `json:"principalType,omitempty"`
 		RoleDefinitionID string   `json:"roleDefinitionId"`
@@ -122,14 +115,14 @@ func (a *RoleAssignment) Encode() []byte {
 // Manager, neither principal nor scope of an assignment can change: another one is
 // made for those.
 func (a *RoleAssignment) Replaces(old *RoleAssignment) error {
-	var f faults
+	p := identity.ReadProperties(nil)
 	if old != nil && objectID(a.Principal) != objectID(old.Principal) {
-		f.add("principalId", "cannot change; make another role assignment")
+		p.Fail("principalId", "cannot change; make another role assignment")
 	}
 	if old != nil && !sameScope(a.Scope, old.Scope) {
-		f.add("scope", "cannot change; make another role assignment")
+		p.Fail("scope", "cannot change; make another role assignment")
 	}
-	return f.err()
+	return p.Err()
 }
 
 // gives says whether the role has the permission.

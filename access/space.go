@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 
+	"gridmq/identity"
 	"gridmq/topic"
 )
 
@@ -20,22 +21,25 @@ type TopicSpace struct {
 // DecodeTopicSpace reads the properties of topicSpaces/{name}. The error joins an
 // *identity.FieldError for each fault.
 func DecodeTopicSpace(name string, properties []byte) (*TopicSpace, error) {
-	var f faults
-	f.name(name)
-	read := f.object(properties)
-	s := &TopicSpace{Name: name, Description: f.text("description", read["description"], maxDescription)}
-	texts := f.texts("topicTemplates", read["topictemplates"], MaxTemplates)
-	if len(texts) == 0 && f.err() == nil {
-		f.add("topicTemplates", "want 1 to %d topic templates", MaxTemplates)
+	p := identity.ReadProperties(properties)
+	if err := p.Err(); err != nil { // there are no members to speak of
+		return nil, err
+	}
+	p.Join(identity.CheckName(name))
+	s := &TopicSpace{Name: name}
+	s.Description, _ = p.Text("description", maxDescription)
+	texts, read := p.Texts("topicTemplates", MaxTemplates)
+	if _, given := p.Raw("topicTemplates"); len(texts) == 0 && (read || !given) {
+		p.Fail("topicTemplates", fmt.Sprintf("want 1 to %d topic templates", MaxTemplates))
 	}
 	for i, text := range texts {
 		t, err := topic.ParseTemplate(text)
 		if err != nil {
-			f.add(fmt.Sprintf("topicTemplates[%d]", i), "%v", err)
+			p.Fail(fmt.Sprintf("topicTemplates[%d]", i), err.Error())
 		}
 		s.Templates = append(s.Templates, t)
 	}
-	if err := f.err(); err != nil {
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -50,7 +54,7 @@ func (s *TopicSpace) Encode() []byte {
 	for _, t := range s.Templates {
 		written.TopicTemplates = append(written.TopicTemplates, t.String())
 	}
-	return encode(written)
+	return identity.EncodeProperties(written)
 }
 
 // Replaces says whether s may take the place of old, which may be nil: always, as

@@ -21,6 +21,22 @@ func (e *FieldError) Error() string {
 	return "properties." + e.Field + ": " + e.Reason
 }
 
+// FieldErrors lists the *FieldErrors in err, however they are joined.
+func FieldErrors(err error) (list []*FieldError) {
+	switch e := err.(type) {
+	case nil:
+	case *FieldError:
+		list = append(list, e)
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			list = append(list, FieldErrors(one)...)
+		}
+	case interface{ Unwrap() error }:
+		list = FieldErrors(e.Unwrap())
+	}
+	return list
+}
+
 // ErrNameTaken is returned for an authentication name that another client has, in
 // any spelling.
 var ErrNameTaken = errors.New("the authentication name belongs to another client")

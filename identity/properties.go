@@ -76,6 +76,8 @@ func (p *Properties) Texts(name string, most int) (list []string, given bool) {
 	var read []*string // a null in it would read as ""
 	given = p.read1(name, &read, "want an array of strings")
 	switch {
+	case !given: // read may hold what came before the fault
+		return nil, false
 	case slices.Contains(read, nil):
 		p.Fail(name, "want an array of strings")
 		return nil, false

@@ -152,7 +152,7 @@ func (r *reader) network(p *identity.Properties) {
 
 // below adds faults of a room whose paths begin below properties.
 func (r *reader) below(err error) {
-	for _, f := range faults(err) {
+	for _, f := range identity.FieldErrors(err) {
 		r.Fail(strings.TrimSuffix("properties."+f.Field, "."), f.Reason)
 	}
 }
@@ -163,22 +163,6 @@ func each(p *identity.Properties, name string, most int, visit func(*identity.Pr
 	for _, entry := range list {
 		visit(entry)
 	}
-}
-
-// faults lists the *identity.FieldErrors in err, however they are joined.
-func faults(err error) (list []*identity.FieldError) {
-	switch e := err.(type) {
-	case nil:
-	case *identity.FieldError:
-		list = append(list, e)
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			list = append(list, faults(one)...)
-		}
-	case interface{ Unwrap() error }:
-		list = faults(e.Unwrap())
-	}
-	return list
 }
 
 // required reads a text that must be there and not empty.

@@ -60,7 +60,7 @@ func invalid(k *Kind, err error) error {
 
 func faultsOf(k *Kind, err error) (faults []Fault) {
 	seen := map[Fault]bool{}
-	for _, f := range fieldErrors(err) {
+	for _, f := range identity.FieldErrors(err) {
 		target := f.Field
 		switch {
 		case target == "name" || k.whole: // the name of the resource; a path from the top
@@ -78,21 +78,6 @@ func faultsOf(k *Kind, err error) (faults []Fault) {
 		}
 	}
 	return faults
-}
-
-func fieldErrors(err error) (list []*identity.FieldError) {
-	switch e := err.(type) {
-	case nil:
-	case *identity.FieldError:
-		list = append(list, e)
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			list = append(list, fieldErrors(one)...)
-		}
-	case interface{ Unwrap() error }:
-		list = fieldErrors(e.Unwrap())
-	}
-	return list
 }
 
 // isType says whether a fault is about the type of a member, not its value.
