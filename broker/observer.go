@@ -2,7 +2,6 @@ package broker
 
 import (
 	"net/netip"
-	"time"
 
 	"gridmq/mqtt"
 )
@@ -46,106 +45,4 @@ func (c *conn) visit() Visit {
 		c.x.mu.Unlock()
 	}
 	return v
-}
-
-// A SessionInfo is what the management plane shows of a session.
-type SessionInfo struct {
-	ClientID           string
-	AuthenticationName string
-	Connected          bool
-	Since              time.Time // of the connection, or of its end
-	Version            mqtt.Version
-	Transport          string
-	Address            netip.Addr
-	Durable            bool
-	Expiry             uint32 // seconds; session.Never
-	Epoch              uint64
-	Queued             int // messages of QoS 1 and 2
-	QueuedBytes        int
-	Inflight           int
-	CredentialEnds     time.Time // zero: never
-	Identity           *Identity // of the connection; nil while away
-	Subscriptions      []SubscriptionInfo
-}
-
-// A SubscriptionInfo is one subscription of a session.
-type SubscriptionInfo struct {
-	Filter            string
-	QoS               byte
-	NoLocal           bool
-	RetainAsPublished bool
-	ID                uint32
-}
-
-// Sessions calls visit for the sessions of a namespace, without subscriptions, in
-// no order, until it returns false.
-func (b *Broker) Sessions(namespace string, visit func(SessionInfo) bool) {
-	ns := b.namespace(namespace)
-	if ns == nil {
-		return
-	}
-	for _, x := range ns.mailboxes() {
-		if i, ok := x.info(false); ok && !visit(i) {
-			return
-		}
-	}
-}
-
-// Session shows one session.
-func (b *Broker) Session(namespace, client string) (SessionInfo, bool) {
-	if x := b.mailbox(namespace, client); x != nil {
-		return x.info(true)
-	}
-	return SessionInfo{}, false
-}
-
-// Disconnect ends the connection of a session, telling its client the code and
-// the reason. It returns false when there is none.
-func (b *Broker) Disconnect(namespace, client string, code mqtt.Code, reason string) bool {
-	x := b.mailbox(namespace, client)
-	return x != nil && x.endConn(code, causeEnded, reason)
-}
-
-// EndSession ends a session with its queue, and its connection. It returns false
-// when there is none.
-func (b *Broker) EndSession(namespace, client string) bool {
-	x := b.mailbox(namespace, client)
-	if x == nil {
-		return false
-	}
-	x.ns.end(x, "administrative", nil)
-	return true
-}
-
-func (b *Broker) mailbox(namespace, client string) *mailbox {
-	ns := b.namespace(namespace)
-	if ns == nil {
-		return nil
-	}
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	return ns.sessions[client]
-}
-
-func (x *mailbox) info(full bool) (i SessionInfo, ok bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.ended {
-		return i, false
-	}
-	i = SessionInfo{ClientID: x.clientID, AuthenticationName: x.owner, Durable: x.durable, Expiry: x.doc.Expiry,
-		Since: time.UnixMilli(x.doc.Closed), Epoch: x.doc.Epoch, Version: x.doc.Version}
-	i.Queued, i.QueuedBytes = x.s.Waiting()
-	i.Inflight = i.Queued - x.s.Unsent()
-	if c := x.conn; c != nil {
-		i.Connected, i.Version, i.Transport, i.Address = true, c.v, c.peer.Transport, c.peer.Address
-		i.Identity = c.id.Load()
-		i.CredentialEnds = i.Identity.expires()
-	}
-	if full {
-		for _, sub := range x.subs {
-			i.Subscriptions = append(i.Subscriptions, SubscriptionInfo{sub.full, sub.qos, sub.noLocal, sub.asPub, sub.id})
-		}
-	}
-	return i, true
 }

@@ -39,7 +39,6 @@ func (b *bucket) take(now int64, rate, n int) bool {
 type rates struct {
 	limited                     bool // there is a limit on PUBLISH
 	messages, bytes, subscribes bucket
-	pauses                      int // of a 3.1.1 publisher, for tests
 }
 
 // namespaceRates are those of all its sessions together.
@@ -136,7 +135,6 @@ func (c *conn) throttle() error {
 		return c.refusePublish(mqtt.QuotaExceeded, why)
 	}
 	for range 100 {
-		c.rates.pauses++
 		time.Sleep(throttlePause)
 		if c.now = nowMillis(); c.ended.Load() {
 			return errGone

@@ -51,11 +51,19 @@ func closeAll(issuers []Issuer) {
 
 // Authenticate says who is behind a CONNECT. The error is an *identity.Error.
 func (c *Custom) Authenticate(ctx context.Context, cr *identity.Credentials) (*identity.Principal, error) {
-	raw, password, err := given(cr, MethodCustom, c.asPassword)
+	return authenticate(cr, MethodCustom, c.asPassword, func(raw []byte) (*identity.Principal, error) {
+		return c.principal(ctx, raw, cr)
+	})
+}
+
+// authenticate finds the token in a CONNECT and who it is of. The error of one that
+// came as a password says that a password was judged.
+func authenticate(cr *identity.Credentials, method string, asPasswordToo bool, who func(raw []byte) (*identity.Principal, error)) (*identity.Principal, error) {
+	raw, password, err := given(cr, method, asPasswordToo)
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.principal(ctx, raw, cr)
+	p, err := who(raw)
 	switch {
 	case password && err != nil:
 		return nil, judged(err)

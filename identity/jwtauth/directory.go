@@ -60,22 +60,13 @@ func NewDirectory(c DirectoryConfig) (*Directory, error) {
 
 // Authenticate says who is behind a CONNECT. The error is an *identity.Error.
 func (d *Directory) Authenticate(ctx context.Context, cr *identity.Credentials) (*identity.Principal, error) {
-	raw, password, err := given(cr, MethodDirectory, d.cfg.TokenAsPassword)
-	if err != nil {
-		return nil, err
+	p, err := authenticate(cr, MethodDirectory, d.cfg.TokenAsPassword, func(raw []byte) (*identity.Principal, error) {
+		return d.Verify(ctx, raw)
+	})
+	if err == nil {
+		p.Thumbprint = thumbprint(cr)
 	}
-	p, err := d.Verify(ctx, raw)
-	switch {
-	case password && err != nil:
-		return nil, judged(err)
-	case password:
-		err = asPassword(cr, p.Name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	p.Thumbprint = thumbprint(cr)
-	return p, nil
+	return p, err
 }
 
 // Renew authenticates an AUTH of a connected client.

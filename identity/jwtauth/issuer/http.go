@@ -37,7 +37,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case "discovery/v2.0/keys", "discovery/keys":
 		if allow(w, get, "GET, HEAD") {
-			i.keySet(w)
+			i.keySet(w, r)
 		}
 	case "oauth2/v2.0/token", "oauth2/token":
 		if allow(w, r.Method == http.MethodPost, "POST") {
@@ -77,7 +77,12 @@ func (i *Issuer) discovery(w http.ResponseWriter, tenant string) {
 	})
 }
 
-func (i *Issuer) keySet(w http.ResponseWriter) {
+func (i *Issuer) keySet(w http.ResponseWriter, r *http.Request) {
+	if err := i.ensure(r.Context()); err != nil { // who asks is about to get a token
+		i.o.Logger.Error("no signing key", "error", err)
+		fail(w, http.StatusServiceUnavailable, "temporarily_unavailable", "there is no signing key yet")
+		return
+	}
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, k := range i.published() {
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.Public, KeyID: k.ID, Use: "sig", Algorithm: k.Algorithm})

@@ -67,7 +67,7 @@ type Issuer struct {
 	revision uint64
 }
 
-// New reads the signing keys, and makes one at the first start.
+// New reads the signing keys. The first one is made with the first token.
 func New(ctx context.Context, o Options) (*Issuer, error) {
 	o = o.withDefaults()
 	switch reason := outbound.CheckURL(o.BaseURL, o.LoopbackHTTP); {
@@ -112,7 +112,10 @@ func (i *Issuer) Name() string { return i.o.BaseURL + "/" + i.o.Tenant + "/v2.0"
 // Issue makes a token of an application for an audience, and says when it ends. It
 // asks nobody: whoever calls has checked that the application may have it.
 func (i *Issuer) Issue(ctx context.Context, a App, audience string) (token string, expires time.Time, err error) {
-	key := i.signer(ctx)
+	key, err := i.signer(ctx)
+	if err != nil {
+		return "", expires, err
+	}
 	now := time.Now()
 	expires = now.Add(i.o.Lifetime)
 	claims, err := json.Marshal(i.claims(a, audience, now, expires))

@@ -281,7 +281,10 @@ func TestEndToEnd(t *testing.T) {
 func TestKeysAreKeptAndRotated(t *testing.T) {
 	k := &kept{}
 	a, _ := setUp(t, Options{Store: k})
-	first := a.published()
+	if n := len(a.published()); n != 0 || k.doc != nil {
+		t.Errorf("%d keys before anybody has asked for a token", n)
+	}
+	first := ensured(t, a)
 	b, _ := setUp(t, Options{Store: k})
 	if got := b.published(); len(got) != 1 || got[0].ID != first[0].ID {
 		t.Errorf("after a restart %v, want %v", got, first)
@@ -309,13 +312,25 @@ func TestKeysAreKeptAndRotated(t *testing.T) {
 	}
 }
 
-// Two nodes start for the first time together: one key wins.
+// ensured makes the first key, as the first token does.
+func ensured(t *testing.T, i *Issuer) []jwtauth.Key {
+	t.Helper()
+	if err := i.ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return i.published()
+}
+
+// Two nodes need their first key together: one wins.
 func TestFirstStartOfTwo(t *testing.T) {
 	k := &kept{}
 	var other *Issuer
-	k.before = func() { other, _ = setUp(t, Options{Store: k}) }
+	k.before = func() {
+		other, _ = setUp(t, Options{Store: k})
+		ensured(t, other)
+	}
 	one, _ := setUp(t, Options{Store: k})
-	if a, b := one.published(), other.published(); len(a) != 1 || len(b) != 1 || a[0].ID != b[0].ID {
+	if a, b := ensured(t, one), other.published(); len(a) != 1 || len(b) != 1 || a[0].ID != b[0].ID {
 		t.Errorf("two nodes sign with %v and %v", a, b)
 	}
 }
@@ -323,7 +338,7 @@ func TestFirstStartOfTwo(t *testing.T) {
 func TestOldKeysGo(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		i, _ := setUp(t, Options{RotateAfter: 24 * time.Hour})
-		first := i.published()[0].ID
+		first := ensured(t, i)[0].ID
 		time.Sleep(24 * time.Hour)
 		if _, _, err := i.Issue(t.Context(), App{ClientID: "a"}, "x"); err != nil {
 			t.Fatal(err)

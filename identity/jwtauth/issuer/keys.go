@@ -105,27 +105,44 @@ func decodeKeys(b []byte) ([]signingKey, error) {
 	return keys, nil
 }
 
-// load reads the keys, and makes the first one when there is none. Two nodes that
-// do so at once end with the same: the slower one reads again.
+// load reads the keys, if there are some.
 func (i *Issuer) load(ctx context.Context) error {
+	doc, revision, err := i.store.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("issuer: load the signing keys: %w", err)
+	}
+	if doc == nil {
+		return nil
+	}
+	keys, err := decodeKeys(doc)
+	if err != nil {
+		return err
+	}
+	i.use(keys, revision)
+	return nil
+}
+
+// ensure makes the first key when it is needed and not before: that takes up to a
+// second, and most servers never sign a token. Two nodes that do so at once end with
+// the same: the slower one reads again.
+func (i *Issuer) ensure(ctx context.Context) error {
+	if keys, _ := i.current(); len(keys) > 0 {
+		return nil
+	}
+	i.rotating.Lock()
+	defer i.rotating.Unlock()
 	for range 5 {
-		doc, revision, err := i.store.Load(ctx)
-		if err != nil {
-			return fmt.Errorf("issuer: load the signing keys: %w", err)
+		if err := i.load(ctx); err != nil {
+			return err
 		}
-		if doc != nil {
-			keys, err := decodeKeys(doc)
-			if err != nil {
-				return err
-			}
-			i.use(keys, revision)
+		if keys, _ := i.current(); len(keys) > 0 {
 			return nil
 		}
 		k, err := newKey(time.Now())
 		if err != nil {
 			return err
 		}
-		if err := i.save(ctx, []signingKey{k}, 0); !errors.Is(err, store.ErrConflict) && err != nil {
+		if err := i.save(ctx, []signingKey{k}, 0); err != nil && !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
@@ -195,7 +212,10 @@ func (i *Issuer) rotate(ctx context.Context) error {
 
 // signer is the key to sign with. An old one is replaced by one request while the
 // others go on with it, and kept when that fails: tokens matter more than its age.
-func (i *Issuer) signer(ctx context.Context) signingKey {
+func (i *Issuer) signer(ctx context.Context) (signingKey, error) {
+	if err := i.ensure(ctx); err != nil {
+		return signingKey{}, err
+	}
 	keys, _ := i.current()
 	if time.Since(keys[0].made) >= i.o.RotateAfter && i.rotating.TryLock() {
 		defer i.rotating.Unlock()
@@ -204,7 +224,7 @@ func (i *Issuer) signer(ctx context.Context) signingKey {
 		}
 		keys, _ = i.current()
 	}
-	return keys[0]
+	return keys[0], nil
 }
 
 // rotateIfOld first looks whether another node has done it.
