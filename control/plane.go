@@ -232,3 +232,21 @@ func (p *Plane) EnsureNamespace(ctx context.Context, name string, body []byte) e
 	}
 	return p.ensureGroup(ctx, put.Actor, p.o.Subscription, p.o.Group)
 }
+
+// Create makes a resource below a namespace on behalf of somebody inside the
+// process, who is named in the audit log. The error is a *resource.Error when there is one of
+// that name already.
+func (p *Plane) Create(ctx context.Context, who, ns, kind, name string, properties []byte) error {
+	n := p.set.Namespace(ns)
+	if n == nil {
+		return fmt.Errorf("no namespace %q", ns)
+	}
+	k := p.set.Kind(kind)
+	_, err := p.set.Put(ctx, resource.Put{Body: []byte(`{"properties":` + string(properties) + `}`), Request: resource.Request{
+		Kind: k, Namespace: ns, Name: name, ID: namespaceID(n.Subscription, n.Group, n.Name) + "/" + kind + "/" + name,
+		Match: resource.Match{New: true}, Actor: resource.Actor{Name: who, Type: "Application"}, Operation: k.Type + "/write"}})
+	return err
+}
+
+// NamespaceID is the resource id of a namespace.
+func NamespaceID(r *resource.Resource) string { return namespaceID(r.Subscription, r.Group, r.Name) }

@@ -144,16 +144,7 @@ func (s *Server) operatorToken() (string, error) {
 
 // register is "register on first connect": it creates, and replaces nobody.
 func (s *Server) register(ctx context.Context, ns string, c *identity.Client) error {
-	set := s.plane.Resources()
-	n := set.Namespace(ns)
-	if n == nil {
-		return fmt.Errorf("no namespace %q", ns)
-	}
-	id := fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.EventGrid/namespaces/%s/clients/%s",
-		n.Subscription, n.Group, n.Name, c.Name)
-	_, err := set.Put(ctx, resource.Put{Body: []byte(`{"properties":` + string(c.EncodeStored()) + `}`),
-		Request: resource.Request{Kind: set.Kind("clients"), Namespace: ns, Name: c.Name, ID: id, Match: resource.Match{New: true},
-			Actor: resource.Actor{Name: "register on first connect", Type: "Application"}, Operation: "Microsoft.EventGrid/namespaces/clients/write"}})
+	err := s.plane.Create(ctx, "register on first connect", ns, "clients", c.Name, c.EncodeStored())
 	if e, ok := errors.AsType[*resource.Error](err); ok && (e.Reason == resource.Conflict || e.Reason == resource.Precondition) {
 		return identity.ErrNameTaken
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"gridmq/control"
-	"gridmq/control/resource"
 	"gridmq/internal/authority"
 )
 
@@ -65,7 +64,9 @@ func (s *Server) quickstart(ctx context.Context, plane *control.Plane) error {
 		return fmt.Errorf("quickstart: %w", err)
 	}
 	put := func(kind, name, properties string) {
-		err = errors.Join(err, s.put(ctx, plane, kind, name, properties))
+		if e := plane.Create(ctx, "quickstart", QuickstartNamespace, kind, name, []byte(properties)); e != nil {
+			err = errors.Join(err, fmt.Errorf("quickstart: %s %s: %w", kind, name, e))
+		}
 	}
 	text, _ := json.Marshal(string(ca)) // a string is JSON
 	put("caCertificates", "quickstart-ca", `{"encodedCertificate":`+string(text)+`}`)
@@ -76,21 +77,6 @@ func (s *Server) quickstart(ctx context.Context, plane *control.Plane) error {
 		put("clients", c.name, `{"attributes":`+c.attributes+`}`)
 	}
 	return err
-}
-
-// put makes a resource of the quickstart, unless it is there.
-func (s *Server) put(ctx context.Context, plane *control.Plane, kind, name, properties string) error {
-	set := plane.Resources()
-	ns := set.Namespace(QuickstartNamespace)
-	id := fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.EventGrid/namespaces/%s/%s/%s",
-		ns.Subscription, ns.Group, ns.Name, kind, name)
-	_, err := set.Put(ctx, resource.Put{Body: []byte(`{"properties":` + properties + `}`), Request: resource.Request{
-		Kind: set.Kind(kind), Namespace: QuickstartNamespace, Name: name, ID: id,
-		Actor: resource.Actor{Name: "quickstart", Type: "Application"}, Operation: "Microsoft.EventGrid/namespaces/" + kind + "/write"}})
-	if err != nil {
-		return fmt.Errorf("quickstart: %s %s: %w", kind, name, err)
-	}
-	return nil
 }
 
 func (s *Server) quickstartDir() string { return filepath.Join(s.cfg.Data, QuickstartNamespace) }

@@ -91,6 +91,10 @@ func (n *tenant) asked(q control.Question) (*identity.Principal, control.Explana
 		return c.Principal(identity.Certificate), control.ExplanationStep{What: "client " + c.Name,
 			Result: "is in the registry, with authentication name " + c.AuthenticationName, Passed: true}, nil
 	}
+	if c == nil && q.Attributes == nil && n.hasRole(q.Client) {
+		return &identity.Principal{Name: q.Client, Method: identity.DirectoryToken, Object: q.Client},
+			control.ExplanationStep{What: "client " + q.Client, Result: "is an object of the directory that role assignments name; it comes with a token", Passed: true}, nil
+	}
 	doc, err := json.Marshal(q.Attributes)
 	if err != nil {
 		return nil, control.ExplanationStep{}, err
@@ -106,6 +110,18 @@ func (n *tenant) asked(q control.Question) (*identity.Principal, control.Explana
 		return p, control.ExplanationStep{What: "client " + q.Client, Result: "is not in the registry, and no tokens or webhook are configured: it cannot connect"}, nil
 	}
 	return p, control.ExplanationStep{What: "client " + q.Client, Result: "is taken as one that comes with a token", Passed: true}, nil
+}
+
+// hasRole says whether a role assignment is for an object id.
+func (n *tenant) hasRole(object string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, r := range n.roles {
+		if strings.EqualFold(r.Principal, object) {
+			return true
+		}
+	}
+	return false
 }
 
 // obstacles are what stands in the way besides permissions.

@@ -59,7 +59,7 @@ func (b *bench) decode(kind, name string, properties map[string]any) *resource.R
 	if err != nil {
 		b.Fatalf("%s %s: %v", kind, name, err)
 	}
-	return &resource.Resource{Name: name, Noun: noun}
+	return &resource.Resource{Subscription: "s", Group: "g", Name: name, Noun: noun}
 }
 
 // put applies a change, and does not settle.

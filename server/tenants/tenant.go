@@ -9,6 +9,7 @@ import (
 
 	"gridmq/access"
 	"gridmq/broker"
+	"gridmq/control"
 	"gridmq/control/ban"
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
@@ -57,10 +58,7 @@ func newTenant(t *Tenants, name string) *tenant {
 func (n *tenant) noun() *namespace.Namespace { return n.resource.Load().Noun.(*namespace.Namespace) }
 
 // id is the resource id that scopes of role assignments speak of.
-func (n *tenant) id() string {
-	r := n.resource.Load()
-	return "/subscriptions/" + r.Subscription + "/resourceGroups/" + r.Group + "/providers/Microsoft.EventGrid/namespaces/" + r.Name
-}
+func (n *tenant) id() string { return control.NamespaceID(n.resource.Load()) }
 
 // hosts are the names that lead here, in lower case.
 func (n *tenant) hosts() (list []string) {
