@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -235,6 +236,15 @@ func TestRates(t *testing.T) {
 			time.Sleep(time.Second)
 			h.connect("d")
 		}, func(l *Limits) { l.SessionConnectRate = 1 })
+	})
+	t.Run("CONNECTs of many sessions are counted in bounded memory", func(t *testing.T) {
+		var r namespaceRates
+		for i := range int64(3 * maxConnecting) {
+			r.session(i, strconv.FormatInt(i, 10)).take(i, 1, 1)
+		}
+		if n := len(r.sessions); n > maxConnecting {
+			t.Errorf("%d sessions are remembered, want at most %d", n, maxConnecting)
+		}
 	})
 	t.Run("CONNECT of the namespace", func(t *testing.T) {
 		virtual(t, func(t *testing.T, h *house) {

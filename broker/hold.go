@@ -98,12 +98,16 @@ func (c *conn) keptAlive(now int64) (due int64) {
 // poke wakes the reader, which is parked, so that it goes on in a goroutine with a
 // small stack.
 func (c *conn) poke() {
+	c.x.mu.Lock() // or unpoke comes in between, and the deadline is taken for a real one
+	defer c.x.mu.Unlock()
 	c.poked.Store(true)
 	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // a connection that is closed is woken by that
 }
 
 // unpoke undoes it.
 func (c *conn) unpoke() {
+	c.x.mu.Lock()
+	defer c.x.mu.Unlock()
 	_ = c.nc.SetReadDeadline(time.Time{})
 	c.poked.Store(false)
 }

@@ -1,7 +1,7 @@
 package broker
 
 import (
-	"strings"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -45,9 +45,14 @@ type rates struct {
 type namespaceRates struct {
 	mu                                    sync.Mutex
 	connects, subscribes, messages, bytes bucket
-	sessions                              map[string]*bucket // CONNECTs by client identifier
+	sessions                              map[uint64]*bucket // CONNECTs, by a hash of the client identifier
+	seed                                  maphash.Seed
 	swept                                 int64
 }
+
+// maxConnecting bounds the sessions whose CONNECTs are counted: it happens before
+// anybody knows who is there. Beyond, all begin anew.
+const maxConnecting = 1 << 16
 
 // mayConnect counts a CONNECT. spec/mqtt-protocol.md, section 10.
 func (ns *namespace) mayConnect(client string) error {
@@ -65,26 +70,35 @@ func (ns *namespace) mayConnect(client string) error {
 	if l.SessionConnectRate <= 0 || client == "" {
 		return nil
 	}
-	if r.sessions == nil || now-r.swept > 10_000 { // a bucket is full again after a second
+	if !r.session(now, client).take(now, l.SessionConnectRate, 1) {
+		return protocolError("connect", mqtt.ConnectionRateExceeded, "the session has more CONNECTs a second than its limit")
+	}
+	return nil
+}
+
+// session is the bucket of a client identifier. r.mu is held.
+func (r *namespaceRates) session(now int64, client string) *bucket {
+	if r.sessions == nil {
+		r.seed = maphash.MakeSeed()
+	}
+	if r.sessions == nil || len(r.sessions) >= maxConnecting {
+		r.sessions, r.swept = make(map[uint64]*bucket), now
+	}
+	if now-r.swept > 10_000 { // a bucket is full again after a second
 		for id, b := range r.sessions {
 			if now-b.at > 2000 {
 				delete(r.sessions, id)
 			}
 		}
-		if r.sessions == nil {
-			r.sessions = make(map[string]*bucket)
-		}
 		r.swept = now
 	}
-	b := r.sessions[client]
+	id := maphash.String(r.seed, client)
+	b := r.sessions[id]
 	if b == nil {
 		b = new(bucket)
-		r.sessions[strings.Clone(client)] = b
+		r.sessions[id] = b
 	}
-	if !b.take(now, l.SessionConnectRate, 1) {
-		return protocolError("connect", mqtt.ConnectionRateExceeded, "the session has more CONNECTs a second than its limit")
-	}
-	return nil
+	return b
 }
 
 // maySubscribe counts a SUBSCRIBE or UNSUBSCRIBE.
