@@ -17,7 +17,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 // Certificates by ACME (RFC 8555). The proof that a host is ours is TLS-ALPN-01

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 	"gridmq/internal/settings"
 )
 

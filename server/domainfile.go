@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 // maxPEM bounds a file of certificates or a key, in bytes.

@@ -62,21 +62,11 @@ func (t *Template) Levels() int { return len(t.levels) }
 // Canonical spells the template in one way, so that two of them are equal that
 // differ in braces and synonyms only.
 func (t *Template) Canonical() string {
-	var b strings.Builder
-	for i, level := range t.levels {
-		if i > 0 {
-			b.WriteByte('/')
-		}
-		for _, p := range level {
-			if p.variable == literal {
-				b.WriteString(p.text)
-			} else {
-				// A literal cannot be mistaken for it: NUL is in no template.
-				b.WriteString("\x00" + string(t.variables[p.variable]) + "\x00")
-			}
-		}
+	marked := make([]string, len(t.variables))
+	for i, v := range t.variables {
+		marked[i] = "\x00" + string(v) + "\x00" // no literal is like that: NUL is in no template
 	}
-	return b.String()
+	return t.fill(marked)
 }
 
 // Alternatives are what a variable may stand for: values separated by '/', which

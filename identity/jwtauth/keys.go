@@ -15,7 +15,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"gridmq/identity/jwtauth/strictjson"
+	"gridmq/identity/strictjson"
 )
 
 // A Key is a public key of an issuer.

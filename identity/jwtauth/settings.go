@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"gridmq/identity"
-	"gridmq/identity/jwtauth/outbound"
-	"gridmq/identity/jwtauth/strictjson"
+	"gridmq/internal/outbound"
+	"gridmq/identity/strictjson"
 )
 
 // Bounds of settings.

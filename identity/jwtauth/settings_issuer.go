@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"gridmq/identity"
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 // readArm reads the issuer of Azure's shape: a name, and certificates that were

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"gridmq/identity/jwtauth/outbound"
-	"gridmq/identity/jwtauth/strictjson"
+	"gridmq/internal/outbound"
+	"gridmq/identity/strictjson"
 )
 
 // maxDiscovery bounds a discovery document, in bytes.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"gridmq/identity/jwtauth/strictjson"
+	"gridmq/identity/strictjson"
 )
 
 // Bounds of what is read before anything is believed.

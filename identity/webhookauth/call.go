@@ -12,7 +12,7 @@ import (
 	"net/http"
 	"syscall"
 
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 // maxAnswer bounds the body of an answer.

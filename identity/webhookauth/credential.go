@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"gridmq/identity/jwtauth/outbound"
-	"gridmq/identity/jwtauth/strictjson"
+	"gridmq/internal/outbound"
+	"gridmq/identity/strictjson"
 )
 
 // A Credential proves to the webhook who the broker is.

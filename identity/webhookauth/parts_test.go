@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gridmq/identity"
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 	"gridmq/internal/bubble"
 )
 

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"gridmq/identity"
-	"gridmq/identity/jwtauth/outbound"
-	"gridmq/identity/jwtauth/strictjson"
+	"gridmq/internal/outbound"
+	"gridmq/identity/strictjson"
 )
 
 // A decision is an answer in the documented form.

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 // maxSecret bounds a secret and a token.

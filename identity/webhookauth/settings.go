@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"gridmq/identity"
-	"gridmq/identity/jwtauth/outbound"
-	"gridmq/identity/jwtauth/strictjson"
+	"gridmq/internal/outbound"
+	"gridmq/identity/strictjson"
 )
 
 // A Kind of credential.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"gridmq/identity"
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 // Config describes a webhook. Endpoint is needed.

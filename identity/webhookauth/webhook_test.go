@@ -21,7 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"gridmq/identity"
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"gridmq/internal/spelling"
 )
 
 // Set sets the leaf at a path, as a flag does; source is what problems call it.
@@ -162,34 +164,8 @@ func lastKey(path string) string { return path[strings.LastIndexByte(path, '.')+
 
 // suggest names the key that was probably meant.
 func suggest(key string, known []string) string {
-	best, distance := "", len(key)/3+2
-	for _, k := range known {
-		if d := editDistance(key, k); d < distance {
-			best, distance = k, d
-		}
-	}
-	if best != "" {
+	if best := spelling.Nearest(key, known, len(key)/3+2); best != "" {
 		return fmt.Sprintf(" (did you mean %q?)", best)
 	}
 	return fmt.Sprintf(" (known: %s)", strings.Join(slices.Sorted(slices.Values(known)), ", "))
-}
-
-// editDistance counts the letters to change, add or drop (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

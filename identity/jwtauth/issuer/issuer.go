@@ -18,7 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/time/rate"
 
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 )
 
 // DefaultTenant is the tenant of people who do not care.

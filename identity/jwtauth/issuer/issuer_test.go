@@ -21,7 +21,7 @@ import (
 
 	"gridmq/identity"
 	"gridmq/identity/jwtauth"
-	"gridmq/identity/jwtauth/outbound"
+	"gridmq/internal/outbound"
 	"gridmq/internal/bubble"
 	"gridmq/store"
 )
