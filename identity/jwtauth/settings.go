@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"gridmq/identity"
-	"gridmq/internal/outbound"
 	"gridmq/identity/strictjson"
+	"gridmq/internal/outbound"
 )
 
 // Bounds of settings.

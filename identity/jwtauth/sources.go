@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"gridmq/internal/outbound"
 	"gridmq/identity/strictjson"
+	"gridmq/internal/outbound"
 )
 
 // maxDiscovery bounds a discovery document, in bytes.

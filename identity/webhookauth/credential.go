@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"gridmq/internal/outbound"
 	"gridmq/identity/strictjson"
+	"gridmq/internal/outbound"
 )
 
 // A Credential proves to the webhook who the broker is.

@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"gridmq/identity"
-	"gridmq/internal/outbound"
 	"gridmq/internal/bubble"
+	"gridmq/internal/outbound"
 )
 
 func TestBreaker(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"gridmq/identity"
-	"gridmq/internal/outbound"
 	"gridmq/identity/strictjson"
+	"gridmq/internal/outbound"
 )
 
 // A decision is an answer in the documented form.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"gridmq/identity"
-	"gridmq/internal/outbound"
 	"gridmq/identity/strictjson"
+	"gridmq/internal/outbound"
 )
 
 // A Kind of credential.

@@ -21,8 +21,8 @@ import (
 
 	"gridmq/identity"
 	"gridmq/identity/jwtauth"
-	"gridmq/internal/outbound"
 	"gridmq/internal/bubble"
+	"gridmq/internal/outbound"
 	"gridmq/store"
 )
 
