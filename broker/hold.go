@@ -4,8 +4,7 @@ import (
 	"time"
 )
 
-
-// What makes a connection wait: for its client, for its keep alive, for others.
+// What makes a connection wait: for its client, and for others.
 
 // holdReading stops reading while the client does not take its answers, or
 // while too many of them wait for the store. The bound is on answers to the
