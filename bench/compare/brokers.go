@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,13 +57,21 @@ func (g gridMQ) command(dir string, w workload) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
+	managementPort, err := freePort()
+	if err != nil {
+		return nil, err
+	}
 	l := &launch{args: []string{g.bin, "serve", "--dev", "--data", dir, "--free-ports",
 		"--dev-listen", fmt.Sprintf("127.0.0.1:%d", port),
 		"--set", fmt.Sprintf("listeners.mqtts.address=127.0.0.1:%d", tlsPort),
 		"--set", "tls.certificates.bench.certificate=" + g.certs.serverCert,
 		"--set", "tls.certificates.bench.key=" + g.certs.serverKey,
+		"--management-listen", fmt.Sprintf("127.0.0.1:%d", managementPort),
 		"--log-level", "warn",
 	}}
+	if w.tls {
+		l.prepare = func(ctx context.Context) error { return g.secure(ctx, dir, w.connections()) }
+	}
 	for _, setting := range g.settings {
 		l.args = append(l.args, "--set", setting)
 	}
@@ -77,7 +86,8 @@ func (g gridMQ) command(dir string, w workload) (*launch, error) {
 			return "", errNotYet
 		}
 		if w.tls {
-			return reachable("mqtts://", r.MQTTS)
+			_, err := reachable("mqtts://", r.MQTTS)
+			return "mqtts://" + securedHost + r.MQTTS[strings.LastIndexByte(r.MQTTS, ':'):], err
 		}
 		return reachable("mqtt://", r.MQTT) // a killed predecessor leaves its file
 	}

@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"math"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"gridmq/bench/load"
-	"gridmq/client"
 )
 
 // A sample is what one run of a workload on a broker gave for a row.
@@ -177,12 +175,11 @@ func (s *setup) loadFor(w workload, p *process) (load.Options, error) {
 		return o, fmt.Errorf("needs %d open files, the limit is %d (ulimit -n)", need, openFiles())
 	}
 	if w.tls {
-		files := client.TLSFiles{CA: s.certs.ca, Cert: s.certs.clientCert, Key: s.certs.clientKey}
-		c, err := files.Config()
+		devices, err := s.devices(w)
 		if err != nil {
 			return o, err
 		}
-		o.TLSFor = func(int) *tls.Config { return c } // no session cache: every handshake is a full one
+		o.TLSFor = devices
 	}
 	switch {
 	case w.kill:

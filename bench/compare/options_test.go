@@ -29,7 +29,7 @@ func TestOptions(t *testing.T) {
 		"two rounds are no report": {"-rounds 2", everything, "gridmq mosquitto mosquitto-nodelay", ""},
 		"nor another setting":      {"-set store.durability=relaxed", everything, "gridmq mosquitto mosquitto-nodelay", ""},
 		"unless it is asked for":   {"-rounds 1 -out x.md", everything, "gridmq mosquitto mosquitto-nodelay", "x.md"},
-		"a family":                 {"-scenarios fanin", "fanin-q0 fanin-q1", "gridmq mosquitto mosquitto-nodelay", ""},
+		"a family":                 {"-scenarios fanin", "fanin-q0 fanin-q1 fanin-tls-q0", "gridmq mosquitto mosquitto-nodelay", ""},
 		"an exact name is no family": {"-scenarios idle,sessions",
 			"sessions idle", "gridmq mosquitto mosquitto-nodelay", ""},
 		"twice is once, in the order of the table": {"-scenarios pairs-q1,fanin-q0,pairs-q1",

@@ -20,8 +20,9 @@ import (
 
 // A launch is a process to be started, again and again.
 type launch struct {
-	args  []string
-	ready func() (url string, err error) // errNotYet: ask again
+	args    []string
+	ready   func() (url string, err error)  // errNotYet: ask again
+	prepare func(ctx context.Context) error // what to do once, after the first start; nil: nothing
 }
 
 var errNotYet = errors.New("not ready yet")
@@ -46,7 +47,14 @@ func start(ctx context.Context, l *launch, verbose bool) (*process, error) {
 	if verbose {
 		p.log.also = os.Stderr
 	}
-	return p, p.start(ctx)
+	if err := p.start(ctx); err != nil || l.prepare == nil {
+		return p, err
+	}
+	if err := l.prepare(ctx); err != nil {
+		p.kill()
+		return p, err
+	}
+	return p, nil
 }
 
 func (p *process) start(ctx context.Context) error {

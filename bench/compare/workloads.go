@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"time"
 
 	"gridmq/bench/load"
@@ -13,7 +14,7 @@ type workload struct {
 	name, what string
 	scenario   string
 	o          load.Options
-	tls        bool // with client certificates
+	tls        bool // with client certificates; GridMQ checks each PUBLISH and SUBSCRIBE against bindings
 	persistent bool // brokers that do not always keep things on disk are told to
 	kill       bool // SIGKILL between store and drain
 	crash      bool // SIGKILL while half is stored
@@ -46,6 +47,16 @@ const (
 	seconds                   // the phase took
 	p99Rounds                 // rounds in which p99 was worse than the cheaper mosquitto's
 )
+
+// connections is how many a run opens at the most.
+func (w *workload) connections() int {
+	for _, s := range load.Scenarios() {
+		if s.Name == w.scenario {
+			return cmp.Or(w.o.Publishers, s.Defaults.Publishers) + cmp.Or(w.o.Subscribers, s.Defaults.Subscribers)
+		}
+	}
+	return 0
+}
 
 func (w *workload) is(scenario string) bool { return w.scenario == scenario }
 
@@ -88,8 +99,10 @@ func workloads() []workload {
 		{name: "pairs-q0", what: "100 pairs", scenario: "pairs", o: at(load.QoS0), rows: steady(1.7)},
 		{name: "pairs-q1", what: "100 pairs, QoS 1", scenario: "pairs", o: at(load.QoS1), rows: steady(4.2)},
 		{name: "pairs-q2", what: "100 pairs, QoS 2", scenario: "pairs", o: at(load.QoS2), rows: steady(5.9)},
-		{name: "pairs-tls-q0", what: "100 pairs over TLS", scenario: "pairs", tls: true, o: at(load.QoS0), rows: steady(5.0)},
-		{name: "pairs-tls-q1", what: "100 pairs over TLS, QoS 1", scenario: "pairs", tls: true, o: at(load.QoS1), rows: steady(5.0)},
+		{name: "fanin-tls-q0", what: "50 publishers to 1 subscriber over TLS, clients with certificates and permission bindings", scenario: "fanin", tls: true, o: at(load.QoS0), rows: steady(0)},
+		{name: "fanout-tls-q0", what: "1 publisher to 500 subscribers, likewise", scenario: "fanout", tls: true, o: at(load.QoS0), rows: steady(0)},
+		{name: "pairs-tls-q0", what: "100 pairs, likewise", scenario: "pairs", tls: true, o: at(load.QoS0), rows: steady(5.0)},
+		{name: "pairs-tls-q1", what: "100 pairs, likewise, QoS 1", scenario: "pairs", tls: true, o: at(load.QoS1), rows: steady(5.0)},
 		{name: "online-q1", what: "100 pairs, persistent sessions at both ends, QoS 1", scenario: "pairs", persistent: true, o: kept(load.QoS1), rows: online("pairs-q1")},
 		{name: "online-q2", what: "100 pairs, persistent sessions at both ends, QoS 2", scenario: "pairs", persistent: true, o: kept(load.QoS2), rows: online("pairs-q2")},
 		{name: "wildcard", what: "100,000 wildcard subscriptions over 1,000 clients, 10 publishers", scenario: "wildcard",
