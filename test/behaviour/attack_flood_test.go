@@ -3,6 +3,7 @@ package behaviour
 import (
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -145,8 +146,10 @@ func (w *watch) end(t *testing.T) string {
 	return fmt.Sprintf("PUBACK after %v at most, a new client in after %v", puback.Round(time.Millisecond), comer.Round(time.Millisecond))
 }
 
+var floodTime = flag.Duration("flood", 6*time.Second, "how long TestAttackFlood may take for its 50,000 connections; 1m makes them all")
+
 // TestAttackFlood: up to 50,000 connections from one address, as fast as they can be made
-// in a few seconds: more than that many a minute.
+// in a few seconds: more than that many a minute. -flood 1m goes on for the minute.
 // The address is kept away; who is connected from it, and who comes from elsewhere,
 // is not disturbed.
 func TestAttackFlood(t *testing.T) {
@@ -174,7 +177,7 @@ func TestAttackFlood(t *testing.T) {
 		w := f.watching(r, comer)
 		away, came, refused := kept(), accepted(), f.counted(mqtt.NotAuthorized)
 		begin := time.Now()
-		made, through := f.flood(all[tt.name], steady.from, tt.n, 6*time.Second)
+		made, through := f.flood(all[tt.name], steady.from, tt.n, *floodTime)
 		took := time.Since(begin)
 		said := w.end(t)
 		t.Logf("%s: %d in %v, %d came to their end, %.0f kept away; %s; memory %d MB, at most %d", tt.name, made, took.Round(time.Millisecond), through,
