@@ -244,6 +244,7 @@ func (b *Broker) beat(ctx context.Context) {
 			b.giveBack()
 			for _, ns := range b.all() {
 				ns.beat(time.Now().UnixMilli())
+				ns.rates.tidy(time.Now().UnixMilli())
 			}
 		case <-ctx.Done():
 			return

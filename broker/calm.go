@@ -16,7 +16,7 @@ import (
 // watch arms what is to be done about a connection from time to time: its keep
 // alive, and to make it small when it is quiet.
 func (c *conn) watch(seconds uint16) {
-	c.keep = int64(seconds) * 1500
+	c.keep = int64(seconds) * keepAliveGrace
 	c.active.Store(time.Now().UnixMilli())
 	c.worked.Store(true)
 	first := int64(calmAfter)
@@ -25,6 +25,10 @@ func (c *conn) watch(seconds uint16) {
 	}
 	c.tending = c.b.deadlines.add(c.active.Load()+first, c.tend)
 }
+
+// keepAliveGrace is how many milliseconds a client may be silent for each second of
+// its keep alive [MQTT-3.1.2-22].
+const keepAliveGrace = 1500
 
 const (
 	calmAfter = 5_000  // ms without a packet

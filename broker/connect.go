@@ -41,6 +41,9 @@ func (c *conn) connect() error {
 	if err := c.authenticate(p); err != nil {
 		return c.refuse(err)
 	}
+	if err := ns.mayReconnect(c.id.Load().Name, p.ClientID); err != nil {
+		return c.refuse(err)
+	}
 	assigned := p.ClientID == ""
 	if assigned {
 		p.ClientID = rand.Text()

@@ -43,6 +43,7 @@ type house struct {
 // build starts a house with one namespace, "test", that allows everything.
 func build(t tb, change ...func(*Limits)) *house {
 	h := &house{t: t, inner: memory.New(memory.Options{}), limits: StandardLimits(), auth: AllowAll{}, who: AllowAll{}}
+	h.limits.ReconnectRate = 0 // the clients of tests do nothing else; see patient
 	for _, f := range change {
 		f(&h.limits)
 	}

@@ -47,6 +47,11 @@ type Limits struct {
 	// The same of one session.
 	SessionConnectRate, SessionSubscribeRate, SessionPublishRate, SessionPublishBytes int
 
+	// ReconnectRate bounds the CONNECTs a second of one client, once it has proved who
+	// it is; ReconnectBurst is how many may come at once (default: a second's worth).
+	// It is for clients in a loop: far above what a sane one does.
+	ReconnectRate, ReconnectBurst int
+
 	// Queue bounds what waits in one session, and says what gives way.
 	Queue session.Bounds
 	// HoldAcknowledgements is how long a publisher's acknowledgement waits while
@@ -91,6 +96,7 @@ func StandardLimits() Limits {
 		MaximumPacketSize: 1 << 20, MaximumTopicBytes: 65535, MaximumTopicLevels: 128, MaximumQoS: 2,
 		TopicAliasIn: 64, TopicAliasOut: 64, ReceiveMaximum: 1024, SendMaximum: 1024,
 		SessionExpiryMaximum: 30 * day, ClientIDBytes: 65535,
+		ReconnectRate: 5, ReconnectBurst: 60,
 		Queue:                session.Bounds{Messages: 10_000, Bytes: 64 << 20, Policy: session.DropOldest},
 		HoldAcknowledgements: 10 * time.Second,
 		Subscriptions:        10_000, FiltersPerSubscribe: 1000, SharedV311: true,

@@ -181,7 +181,10 @@ func (c *conn) refusePublish(code mqtt.Code, reason string) error {
 	if c.in.QoS == 2 {
 		t = mqtt.PUBREC
 	}
-	return c.own(func(x *mailbox) { x.s.Answer(t, c.in.PacketID, code, 0) })
+	if code == mqtt.NotAuthorized {
+		reason = mayNotPublish
+	}
+	return c.own(func(x *mailbox) { c.answerRefusal(x, t, code, reason) })
 }
 
 // accept queues the acknowledgement: due when everything that must survive is

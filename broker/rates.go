@@ -1,15 +1,17 @@
 package broker
 
 import (
+	"fmt"
 	"hash/maphash"
 	"sync"
 	"time"
 
+	"gridmq/identity"
 	"gridmq/mqtt"
 )
 
-// A bucket holds a second's worth of tokens: what is left of it, and when that
-// was counted. The zero value is full.
+// A bucket holds tokens, a second's worth unless something else is said: what is left
+// of them, and when that was counted. The zero value is full.
 type bucket struct {
 	left float64
 	at   int64 // Unix milliseconds
@@ -17,15 +19,18 @@ type bucket struct {
 
 // take takes n tokens, if there are any: what is larger than the bucket waits for
 // a full one. rate is tokens per second; 0 or less is no limit.
-func (b *bucket) take(now int64, rate, n int) bool {
+func (b *bucket) take(now int64, rate, n int) bool { return b.takeOf(now, rate, rate, n) }
+
+// takeOf is take from a bucket that holds more or fewer tokens, size of them.
+func (b *bucket) takeOf(now int64, rate, size, n int) bool {
 	if rate <= 0 {
 		return true
 	}
-	most := float64(rate)
+	most := float64(size)
 	if b.at == 0 {
 		b.left = most
 	} else if now > b.at {
-		b.left = min(most, b.left+most*float64(now-b.at)/1000)
+		b.left = min(most, b.left+float64(rate)*float64(now-b.at)/1000)
 	}
 	b.at = max(b.at, now)
 	if b.left < min(float64(n), most) {
@@ -45,9 +50,10 @@ type rates struct {
 type namespaceRates struct {
 	mu                                    sync.Mutex
 	connects, subscribes, messages, bytes bucket
-	sessions                              map[uint64]*bucket // CONNECTs, by a hash of the client identifier
+	sessions                              map[uint64]*bucket // CONNECTs, by a hash of whose they are
 	seed                                  maphash.Seed
 	swept                                 int64
+	full                                  int64 // ms after which any of sessions is full again, and can go
 }
 
 // maxConnecting bounds the sessions whose CONNECTs are counted: it happens before
@@ -76,29 +82,73 @@ func (ns *namespace) mayConnect(client string) error {
 	return nil
 }
 
-// session is the bucket of a client identifier. r.mu is held.
-func (r *namespaceRates) session(now int64, client string) *bucket {
+// mayReconnect counts a CONNECT of a client that has proved who it is, so that nobody
+// can use up what belongs to another. Clients that share a name are told apart by their
+// identifiers; who has neither cannot be recognised. Source: design.md, section 6.
+func (ns *namespace) mayReconnect(name, client string) error {
+	l := ns.limits.Load()
+	rate, burst := l.ReconnectRate, max(l.ReconnectBurst, l.ReconnectRate)
+	if rate <= 0 || name == "" && client == "" {
+		return nil
+	}
+	now := nowMillis()
+	r := &ns.rates
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.full = max(r.full, int64(burst)*1000/int64(rate))
+	if !r.session(now, identity.Fold(name), client).takeOf(now, rate, burst, 1) {
+		return protocolError("connect", mqtt.ConnectionRateExceeded, fmt.Sprintf(
+			"the client connects again and again, more than %d times and then %d a second: is it in a loop, or is there another with its client identifier?", burst, rate))
+	}
+	return nil
+}
+
+// session is the bucket of a session: of its client identifier, or of its name and
+// that. r.mu is held.
+func (r *namespaceRates) session(now int64, whose ...string) *bucket {
 	if r.sessions == nil {
 		r.seed = maphash.MakeSeed()
 	}
 	if r.sessions == nil || len(r.sessions) >= maxConnecting {
 		r.sessions, r.swept = make(map[uint64]*bucket), now
 	}
-	if now-r.swept > 10_000 { // a bucket is full again after a second
-		for id, b := range r.sessions {
-			if now-b.at > 2000 {
-				delete(r.sessions, id)
-			}
-		}
-		r.swept = now
+	if now-r.swept > 10_000 {
+		r.sweep(now)
 	}
-	id := maphash.String(r.seed, client)
+	var h maphash.Hash
+	h.SetSeed(r.seed)
+	for _, text := range whose { // no text of MQTT has a NUL [MQTT-1.5.4-2]
+		_, _ = h.WriteString(text)
+		_ = h.WriteByte(0)
+	}
+	id := h.Sum64()
 	b := r.sessions[id]
 	if b == nil {
 		b = new(bucket)
 		r.sessions[id] = b
 	}
 	return b
+}
+
+// sweep forgets the buckets that are full again. r.mu is held.
+func (r *namespaceRates) sweep(now int64) {
+	keep := max(r.full, 1000) + 1000
+	for id, b := range r.sessions {
+		if now-b.at > keep {
+			delete(r.sessions, id)
+		}
+	}
+	r.swept = now
+}
+
+// tidy gives back the memory of a crowd that has come: nobody else looks when nobody
+// comes any more.
+func (r *namespaceRates) tidy(now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sweep(now); len(r.sessions) == 0 {
+		r.sessions = nil // a map never becomes smaller
+	}
 }
 
 // maySubscribe counts a SUBSCRIBE or UNSUBSCRIBE.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gridmq/mqtt"
+	"gridmq/session"
 )
 
 // What the management plane may know of sessions, and do to them.
@@ -18,14 +19,18 @@ type SessionInfo struct {
 	Version            mqtt.Version
 	Transport          string
 	Address            netip.Addr
+	Port               uint16 // of the client's end; 0: away, or the transport has none
+	KeepAlive          uint16 // in force on the connection, seconds; 0: none, or away
 	Durable            bool
-	Expiry             uint32 // seconds; session.Never
+	Expiry             uint32    // seconds; session.Never
+	Ends               time.Time // of a session that is away; zero: connected, or never
 	Epoch              uint64
 	Queued             int // messages of QoS 1 and 2
 	QueuedBytes        int
 	Inflight           int
 	CredentialEnds     time.Time // zero: never
 	Identity           *Identity // of the connection; nil while away
+	Peer               Peer      // of the connection; the zero Peer while away
 	Subscriptions      []SubscriptionInfo
 }
 
@@ -100,8 +105,14 @@ func (x *mailbox) info(full bool) (i SessionInfo, ok bool) {
 	i.Inflight = i.Queued - x.s.Unsent()
 	if c := x.conn; c != nil {
 		i.Connected, i.Version, i.Transport, i.Address = true, c.v, c.peer.Transport, c.peer.Address
-		i.Identity = c.id.Load()
+		i.Identity, i.Peer = c.id.Load(), c.peer
 		i.CredentialEnds = i.Identity.expires()
+		i.Port = portOf(c.nc)
+		if c.greeted { // else the keep alive is being decided on
+			i.KeepAlive = uint16(c.keep / keepAliveGrace)
+		}
+	} else if ends := session.EndsAt(x.doc.Closed, x.doc.Expiry); ends != 0 {
+		i.Ends = time.UnixMilli(ends)
 	}
 	if full {
 		for _, sub := range x.subs {
@@ -109,4 +120,12 @@ func (x *mailbox) info(full bool) (i SessionInfo, ok bool) {
 		}
 	}
 	return i, true
+}
+
+// portOf is the port that the client's connection comes from, behind a proxy too.
+func portOf(nc Conn) uint16 {
+	if at, ok := nc.RemoteAddr().(interface{ AddrPort() netip.AddrPort }); ok {
+		return at.AddrPort().Port()
+	}
+	return 0
 }

@@ -46,7 +46,7 @@ func (c *conn) subscribe(body []byte) error {
 		}
 		c.notify(ticket)
 	}
-	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), uint64(ticket)) })
+	return c.own(func(x *mailbox) { x.s.AnswerRaw(c.explainSuback(&ack), uint64(ticket)) })
 }
 
 // subscribing is the work of one SUBSCRIBE.
@@ -81,7 +81,7 @@ func (c *conn) undoSubscribe(p *mqtt.Subscribe, ack mqtt.Suback, todo *subscribi
 	if why != nil {
 		return why
 	}
-	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), 0) })
+	return c.own(func(x *mailbox) { x.s.AnswerRaw(c.explainSuback(&ack), 0) })
 }
 
 // subscribeOne adds or replaces one subscription [MQTT-3.8.4-3]. The error

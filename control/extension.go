@@ -22,6 +22,8 @@ func (c *call) routeExtension(p path) func() error {
 		return c.get(c.listAudit)
 	case p.is("whoami") && len(p) == 1:
 		return c.get(c.whoAmI)
+	case p.is("refused") && len(p) == 1 && c.plane.o.Refusals != nil:
+		return c.get(c.listLost)
 	case p.is("openapi.json") && len(p) == 1:
 		return c.get(c.openAPI)
 	case p.is("operators"):
@@ -154,7 +156,23 @@ func (c *call) listRefused(ns string) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.plane.o.Refusals.Refusals(c.r.Context(), r.Namespace, g.top)
+	return c.refusals(g, r.Namespace)
+}
+
+// listLost lists who was refused before a namespace was found.
+func (c *call) listLost() error {
+	if err := c.may("gridmq/refused/read", "/gridmq/refused"); err != nil {
+		return err
+	}
+	g, err := c.pager()
+	if err != nil {
+		return err
+	}
+	return c.refusals(g, "")
+}
+
+func (c *call) refusals(g *pager, namespace string) error {
+	list, err := c.plane.o.Refusals.Refusals(c.r.Context(), namespace, g.top)
 	if err != nil {
 		return err
 	}

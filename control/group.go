@@ -87,7 +87,8 @@ func (c *call) deleteGroup(t *thing) error {
 		if err != nil {
 			return err
 		}
-		all.Changes, all.Effects = append(all.Changes, out.Changes...), append(all.Effects, out.Effects...)
+		all.Changes = append(all.Changes, out.Changes...)
+		all.Impact.Join(out.Impact)
 	}
 	if !c.dryRun() {
 		return c.deleteThing(t)

@@ -217,17 +217,24 @@ func (c *call) read() error {
 	if err := c.checkType(); err != nil {
 		return err
 	}
+	if c.r.ContentLength > maxBody { // nothing of it is read
+		return tooLarge()
+	}
 	// A deadline that cannot be set (in tests) is the server's matter.
 	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(readTimeout))
 	var err error
 	c.body, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The body is longer than %d bytes.", maxBody)
+		return tooLarge()
 	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, codeContent, "The body did not arrive as a whole.")
 	}
 	return nil
+}
+
+func tooLarge() error {
+	return refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The body is longer than %d bytes.", maxBody)
 }
 
 func (c *call) checkType() error {

@@ -174,6 +174,38 @@ func TestEnsureNamespace(t *testing.T) {
 	}
 }
 
+// A process that ends between the two writes leaves a namespace without its group.
+func TestEnsureNamespaceMakesTheGroup(t *testing.T) {
+	b := newBench(t, nil)
+	set := b.plane.Resources()
+	groups := func() (names []string) {
+		set.List(resource.Process, set.Kind(resource.ResourceGroups), "", "", func(string) bool { return true }, func(r *resource.Resource) bool {
+			names = append(names, r.Name)
+			return true
+		})
+		return names
+	}
+	ensure := func() {
+		t.Helper()
+		if err := b.plane.EnsureNamespace(t.Context(), "default", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ensure()
+	made := groups()
+	if len(made) != 1 {
+		t.Fatalf("groups %q", made)
+	}
+	q := resource.Request{Kind: set.Kind(resource.ResourceGroups), Namespace: resource.Process, Name: made[0]}
+	if _, err := set.Delete(t.Context(), q); err != nil || len(groups()) != 0 {
+		t.Fatal(err, groups())
+	}
+	ensure()
+	if got := groups(); !slices.Equal(got, made) {
+		t.Errorf("groups %q, want %q", got, made)
+	}
+}
+
 func TestOpenAPI(t *testing.T) {
 	b := newBench(t, nil)
 	a := b.must(200, "GET /gridmq/openapi.json", "", "Authorization", "")

@@ -7,11 +7,16 @@ import (
 	"gridmq/control/resource"
 )
 
+const (
+	namespaceTemplate = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/namespaces/{namespaceName}"
+	toolsTemplate     = "/gridmq/namespaces/{namespaceName}"
+)
+
 // openAPI describes the paths, made from the table of kinds. Nobody has to be
 // known for it.
 func (c *call) openAPI() error {
 	paths := map[string]any{}
-	const ns = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/namespaces/{namespaceName}"
+	const ns = namespaceTemplate
 	for _, k := range c.plane.set.Kinds() {
 		if k.Name == resource.Namespaces {
 			paths[ns] = operations(k, ns, "get", "put", "patch", "delete")
@@ -21,7 +26,7 @@ func (c *call) openAPI() error {
 		var list string
 		switch {
 		case k.Name == resource.Bans:
-			list = "/gridmq/namespaces/{namespaceName}/bans"
+			list = toolsTemplate + "/bans"
 		case k.Name == resource.Operators:
 			list = "/gridmq/operators"
 		case k.Name == resource.ResourceGroups:
@@ -41,11 +46,13 @@ func (c *call) openAPI() error {
 		}
 		paths[one] = operations(k, one, verbs...)
 	}
-	for path, summary := range actions(ns) {
-		paths[path] = map[string]any{"parameters": parameters(path), "post": operation(summary, true)}
-	}
-	for path, summary := range lists {
-		paths[path] = map[string]any{"parameters": parameters(path), "get": operation(summary, false)}
+	for _, r := range others {
+		m, _ := paths[r.path].(map[string]any)
+		if m == nil {
+			m = map[string]any{"parameters": parameters(r.path)}
+			paths[r.path] = m
+		}
+		m[r.method] = operation(r.summary, r.method == "post")
 	}
 	c.answer(http.StatusOK, map[string]any{
 		"openapi":  "3.1.0",
@@ -61,22 +68,43 @@ func (c *call) openAPI() error {
 	return nil
 }
 
-func actions(ns string) map[string]string {
-	return map[string]string{
-		ns + "/listKeys":                                                    "Show both access keys",
-		ns + "/regenerateKey":                                               "Make an access key anew",
-		ns + "/validateCustomDomainOwnership":                               "Look for proofs of ownership",
-		"/gridmq/operators/{name}/newToken":                                 "Give an operator another token",
-		"/gridmq/namespaces/{namespaceName}/explain":                        "Why would this be allowed or refused?",
-		"/gridmq/namespaces/{namespaceName}/sessions/{clientId}/disconnect": "End a connection",
-	}
-}
+// others are the routes that no kind of resource makes.
+var others = []struct{ method, path, summary string }{
+	{"post", namespaceTemplate + "/listKeys", "Show both access keys"},
+	{"post", namespaceTemplate + "/regenerateKey", "Make an access key anew"},
+	{"post", namespaceTemplate + "/validateCustomDomainOwnership", "Look for proofs of ownership"},
+	{"get", namespaceTemplate + "/privateEndpointConnections", "List private end points; there are none"},
+	{"get", namespaceTemplate + "/privateEndpointConnections/{name}", "Show a private end point; there is none"},
+	{"put", namespaceTemplate + "/privateEndpointConnections/{name}", "Refused: there are no private end points"},
+	{"delete", namespaceTemplate + "/privateEndpointConnections/{name}", "Delete a private end point; there is none"},
+	{"get", namespaceTemplate + "/privateLinkResources", "List private link resources; there are none"},
+	{"get", namespaceTemplate + "/privateLinkResources/{name}", "Show a private link resource; there is none"},
 
-var lists = map[string]string{
-	"/gridmq/audit":  "Who changed what, newest first",
-	"/gridmq/whoami": "Whom the token belongs to",
-	"/gridmq/namespaces/{namespaceName}/sessions": "Sessions",
-	"/gridmq/namespaces/{namespaceName}/refused":  "Connections that were refused, newest first",
+	{"get", "/metadata/endpoints", "Where everything is, for tools"},
+	{"get", "/tenants", "List tenants"},
+	{"get", "/subscriptions", "List subscriptions"},
+	{"get", "/subscriptions/{subscriptionId}", "Show a subscription"},
+	{"get", "/subscriptions/{subscriptionId}/providers", "List resource providers"},
+	{"get", "/subscriptions/{subscriptionId}/providers/{providerName}", "Show a resource provider"},
+	{"post", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/register", "Register the resource provider; it always is"},
+	{"get", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/namespaces", "List namespaces of a subscription"},
+	{"get", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/locations/{location}/{operationKind}/{operationId}", "Show a long-running operation; there is none"},
+	{"get", "/subscriptions/{subscriptionId}/resourcegroups/{resourceGroupName}/resources", "List what is in a resource group"},
+	{"get", "/providers/" + eventGrid + "/operations", "List what can be done"},
+	{"get", "/{scope}/providers/" + authorization + "/roleDefinitions", "List roles"},
+	{"get", "/{scope}/providers/" + authorization + "/roleDefinitions/{name}", "Show a role"},
+
+	{"get", "/gridmq/audit", "Who changed what, newest first"},
+	{"get", "/gridmq/openapi.json", "This document"},
+	{"get", "/gridmq/refused", "Connections that were refused before a namespace was found, newest first"},
+	{"get", "/gridmq/whoami", "Whom the token belongs to"},
+	{"post", "/gridmq/operators/{name}/newToken", "Give an operator another token"},
+	{"get", toolsTemplate + "/refused", "Connections that were refused, newest first"},
+	{"post", toolsTemplate + "/explain", "Why would this be allowed or refused?"},
+	{"get", toolsTemplate + "/sessions", "List sessions"},
+	{"get", toolsTemplate + "/sessions/{clientId}", "Show a session with its subscriptions"},
+	{"delete", toolsTemplate + "/sessions/{clientId}", "End a connection and its session"},
+	{"post", toolsTemplate + "/sessions/{clientId}/disconnect", "End a connection"},
 }
 
 var verbs = map[string]string{"get": "Show one of", "put": "Create or replace one of", "patch": "Change one of", "delete": "Delete one of", "list": "List"}

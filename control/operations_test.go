@@ -327,8 +327,8 @@ func TestDetails(t *testing.T) {
 
 func TestDryRun(t *testing.T) {
 	b := newBench(t, func(o *control.Options) {
-		o.Impact = func(changes []resource.Change) []resource.Effect {
-			return []resource.Effect{{Namespace: "plant", Client: "press-07", Loses: "publish a/b", Reason: changes[0].Kind}}
+		o.Impact = func(changes []resource.Change) resource.Impact {
+			return resource.Impact{Effects: []resource.Effect{{Namespace: "plant", Client: "press-07", Loses: "publish a/b", Reason: changes[0].Kind}}, More: 3}
 		}
 	})
 	b.furnish()
@@ -362,8 +362,8 @@ func TestDryRun(t *testing.T) {
 			if tt.members != "" && quote(a.at("members")) != tt.members {
 				t.Errorf("members %s, want %s", quote(a.at("members")), tt.members)
 			}
-			if effects, _ := a.at("effects").([]any); tt.operation == "update" && len(effects) != 1 {
-				t.Errorf("no effects: %s", a.text)
+			if effects, _ := a.at("effects").([]any); tt.operation == "update" && (len(effects) != 1 || quote(a.at("moreEffects")) != "3") {
+				t.Errorf("not the effects: %s", a.text)
 			}
 			if after := quote(b.documents("")); after != before {
 				t.Error("a dry run stored something")

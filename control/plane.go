@@ -24,7 +24,7 @@ type Options struct {
 	// Apply is told of every change in order: see resource.Options.
 	Apply func(resource.Change)
 	// Impact says whom changes would concern, for dry runs. Default: nobody.
-	Impact func([]resource.Change) []resource.Effect
+	Impact func([]resource.Change) resource.Impact
 
 	// Subscription, Group and Tenant are what people get who name none.
 	// Defaults: a UUID of zeros, "gridmq", the same UUID.
@@ -216,15 +216,17 @@ func Quota(ns *resource.Resource, kind *resource.Kind) int {
 	return quota
 }
 
+var configurationActor = resource.Actor{Name: "configuration", Type: "Application"}
+
 // EnsureNamespace makes a namespace in the default group unless it exists. It is
 // for namespaces that the configuration names.
 func (p *Plane) EnsureNamespace(ctx context.Context, name string, body []byte) error {
-	if p.set.Namespace(name) != nil {
-		return nil
+	if n := p.set.Namespace(name); n != nil { // the group may be missing: it comes second
+		return p.ensureGroup(ctx, configurationActor, n.Subscription, n.Group)
 	}
 	put := resource.Put{Body: body, Subscription: p.o.Subscription, Group: p.o.Group, Request: resource.Request{
 		Kind: p.set.Kind(resource.Namespaces), Namespace: name, Name: name,
-		Actor: resource.Actor{Name: "configuration", Type: "Application"}, Operation: "Microsoft.EventGrid/namespaces/write",
+		Actor: configurationActor, Operation: "Microsoft.EventGrid/namespaces/write",
 		ID: namespaceID(p.o.Subscription, p.o.Group, name),
 	}}
 	if _, err := p.set.Put(ctx, put); err != nil {

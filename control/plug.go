@@ -65,7 +65,8 @@ type Subscription struct {
 
 // A RefusalLog remembers who was not let in lately, and why.
 type RefusalLog interface {
-	// Refusals lists the newest first, at most limit.
+	// Refusals lists the newest first, at most limit. An empty namespace stands for
+	// the connections that reached none.
 	Refusals(ctx context.Context, namespace string, limit int) ([]Refusal, error)
 }
 

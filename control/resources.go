@@ -127,14 +127,16 @@ func (c *call) deleteThing(t *thing) error {
 
 // A dryRun says what would happen, and to whom.
 type dryRun struct {
-	DryRun    bool              `json:"dryRun"`
-	Operation string            `json:"operation"` // create, update, delete, none
-	ID        string            `json:"id"`
-	Members   []string          `json:"members"`
-	Changes   []dryChange       `json:"changes"`
-	Effects   []resource.Effect `json:"effects"`
-	Warnings  []string          `json:"warnings,omitempty"`
-	Resource  map[string]any    `json:"resource,omitempty"`
+	DryRun    bool        `json:"dryRun"`
+	Operation string      `json:"operation"` // create, update, delete, none
+	ID        string      `json:"id"`
+	Members   []string    `json:"members"`
+	Changes   []dryChange `json:"changes"`
+	// Effects are the first of them; MoreEffects says how many are left out.
+	Effects     []resource.Effect `json:"effects"`
+	MoreEffects int               `json:"moreEffects,omitempty"`
+	Warnings    []string          `json:"warnings,omitempty"`
+	Resource    map[string]any    `json:"resource,omitempty"`
 }
 
 type dryChange struct {
@@ -144,7 +146,7 @@ type dryChange struct {
 
 func (c *call) answerDryRun(t *thing, out *resource.Outcome) error {
 	d := dryRun{DryRun: true, ID: t.id, Operation: operationOf(out.Old, out.New, out.Unchanged), Members: out.Members,
-		Changes: []dryChange{}, Effects: out.Effects, Warnings: out.Warnings}
+		Changes: []dryChange{}, Effects: out.Impact.Effects, MoreEffects: out.Impact.More, Warnings: out.Warnings}
 	for _, one := range out.Changes {
 		r := one.New
 		if r == nil {

@@ -23,7 +23,7 @@ func (c *call) route(p path) func() error {
 	case p.is("tenants") && len(p) == 1:
 		return c.arm(c.get(c.listTenants))
 	case len(p) >= 3 && p[len(p)-3:].is("providers", authorization, "roleAssignments"):
-		return c.arm(func() error { return c.listAssignments(p[:len(p)-3]) })
+		return c.arm(c.get(func() error { return c.listAssignments(p[:len(p)-3]) }))
 	case len(p) >= 4 && p[len(p)-4:].is("providers", authorization, "roleAssignments"):
 		return c.arm(func() error { return c.assignment(p[:len(p)-4], p[len(p)-1]) })
 	case len(p) >= 3 && p[len(p)-3:].is("providers", authorization, "roleDefinitions"):

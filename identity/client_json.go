@@ -80,6 +80,7 @@ func (c *Client) readPassword(p *Properties) {
 		}
 	case isPlain && plain != "" && p.Err() == nil: // costs too much for a document that is refused
 		c.Password = HashPassword([]byte(plain))
+		c.given.verify = func(h PasswordHash) bool { return h.matches([]byte(plain)) }
 	}
 }
 

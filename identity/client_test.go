@@ -104,6 +104,37 @@ func TestClientReplaces(t *testing.T) {
 	}
 }
 
+// TestClientAgain: the same document twice is the same client, although a password has
+// another hash each time.
+func TestClientAgain(t *testing.T) {
+	const doc = `{"authenticationName":"Press","attributes":{"hall":7},"gridmq":{"password":"open sesame"}}`
+	old := decodeClient(t, doc)
+	for name, test := range map[string]struct {
+		doc  string
+		kept bool
+	}{
+		"the same":             {doc, true},
+		"another spelling":     {`{"Attributes":{"hall":7},"gridmq":{"PASSWORD":"open sesame"},"state":"Enabled"}`, true},
+		"another password":     {strings.Replace(doc, "open sesame", "open Sesame", 1), false},
+		"another attribute":    {strings.Replace(doc, "7", "8", 1), false},
+		"no password any more": {strings.Replace(doc, "open sesame", "", 1), false},
+	} {
+		c := decodeClient(t, test.doc)
+		if err := c.Replaces(old); err != nil {
+			t.Fatal(err)
+		}
+		if same := string(c.EncodeStored()) == string(old.EncodeStored()); same != test.kept || (c.Password == old.Password) != test.kept {
+			t.Errorf("%s: the same client: %v, want %v", name, same, test.kept)
+		}
+		if c.given.verify != nil {
+			t.Errorf("%s: the password in plain text is kept", name)
+		}
+	}
+	if err := old.Replaces(nil); err != nil || old.given.verify != nil {
+		t.Errorf("a new client keeps the password in plain text; %v", err)
+	}
+}
+
 func decodeClient(t *testing.T, doc string) *Client {
 	t.Helper()
 	c, err := DecodeClient("c1", []byte(doc))

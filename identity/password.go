@@ -39,6 +39,17 @@ func HashPassword(plain []byte) PasswordHash {
 	return PasswordHash(argon.New(plain, cost).PHC())
 }
 
+// matches says whether h is of a password. It takes as long as [HashPassword].
+func (h PasswordHash) matches(plain []byte) bool {
+	hash, err := argon.Parse(string(h))
+	if err != nil {
+		return false
+	}
+	hashing <- struct{}{}
+	defer func() { <-hashing }()
+	return hash.Matches(plain)
+}
+
 // CheckPasswordHash says whether h is one that we read. The error does not contain it.
 func CheckPasswordHash(h PasswordHash) error {
 	_, err := argon.Parse(string(h))

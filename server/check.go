@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gridmq/broker"
+	"gridmq/control/namespace"
 	"gridmq/internal/settings"
 )
 
@@ -99,6 +100,9 @@ func checkNamespaces(c *Config, l *settings.Loader) {
 	owner := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Namespaces)) {
 		one, path := c.Namespaces[name], "namespaces."+name
+		if err := namespace.CheckName(name); err != nil { // else it could not be made
+			l.Problem(path, "name %q: %v", name, err)
+		}
 		oneOf(l, path+".profile", one.Profile, "standard", "azure")
 		checkLimits(l, path+".limits", one.limits())
 		if name == DevNamespace && len(one.Hosts) > 0 {

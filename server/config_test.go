@@ -110,6 +110,8 @@ func TestRefusedConfigurations(t *testing.T) {
 		"oidc, plain":       {"management: {oidc: {issuer: \"http://a.example\", audience: x}}\n", `management.oidc.issuer: want https`},
 		"oidc, for all":     {"management: {oidc: {issuer: \"https://a.example\"}}\n", `management.oidc.audience: want`},
 		"oidc, of nobody":   {"management: {oidc: {audience: x}}\n", `management.oidc.issuer: want`},
+		"short namespace":   {"namespaces: {ab: {}}\n", `gridmq.yaml:1:14: namespaces.ab: name "ab": name: want 3 to 50 letters`},
+		"reserved name":     {"namespaces: {system-a: {}}\n", `namespaces.system-a: name "system-a": name: cannot begin with "system"`},
 		"dev listener name": {"listeners: {dev: {address: \":1\"}}\n", `belongs to the listeners of --dev`},
 	}
 	for name, tt := range tests {

@@ -47,10 +47,14 @@ type verifiers struct {
 
 // Verify implements operator.TokenVerifier.
 func (v verifiers) Verify(ctx context.Context, token string) (operator.Claims, error) {
-	for _, one := range v.all {
+	for i, one := range v.all {
 		p, err := one.Verify(ctx, []byte(token))
 		if err == nil {
-			return operator.Claims{Object: p.Object, Groups: p.Groups, Name: p.Name}, nil
+			kind := "Application" // the local endpoint knows nobody else
+			if i > 0 {
+				kind = kindOf(token)
+			}
+			return operator.Claims{Object: p.Object, Groups: p.Groups, Name: p.Name, Type: kind}, nil
 		}
 		if e, ok := errors.AsType[*identity.Error](err); !ok || e.Kind == identity.Unavailable {
 			return operator.Claims{}, err // it is this one's, who cannot tell now

@@ -171,6 +171,22 @@ func TestOperatorsOfACompany(t *testing.T) {
 	if status, text := n.manage(t, n.robot(t, secret), "GET", below("default", ""), ""); status != http.StatusOK {
 		t.Errorf("an application of the local endpoint: %d %s", status, text)
 	}
+	for name, tt := range map[string]struct{ token, want string }{
+		"somebody":                  {c.token(t, c.key), "User"},
+		"says that it is a client":  {c.token(t, c.key, "idtyp", "app"), "Application"},
+		"a client for itself":       {c.token(t, c.key, "sub", "machine", "client_id", "machine"), "Application"},
+		"a client for somebody":     {c.token(t, c.key, "client_id", "machine"), "User"},
+		"a client of our own":       {n.robot(t, secret), "Application"},
+		"the operator of the start": {"", "Key"},
+	} {
+		if _, text := n.manage(t, tt.token, "GET", "/gridmq/whoami", ""); !strings.Contains(text, `"type":"`+tt.want+`"`) {
+			t.Errorf("%s: %s, want the type %s", name, text, tt.want)
+		}
+	}
+	assign("44444444-4444-4444-4444-444444444444", contributor, "robot-1")
+	if _, text := n.manage(t, n.robot(t, secret), "PUT", below("default", "/clients/by-robot"), "{}"); !strings.Contains(text, `"createdByType":"Application"`) {
+		t.Errorf("made by an application: %s", text)
+	}
 	if got := c.asked.Load(); got != 1 {
 		t.Errorf("the keys were fetched %d times, want once", got)
 	}

@@ -1,17 +1,10 @@
 package server
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
-
-	"gridmq/control"
-	"gridmq/internal/authority"
 )
 
 // QuickstartNamespace is the one that --quickstart makes: a small factory, to look
@@ -50,69 +43,9 @@ func (c *Config) leadTo(namespace string) {
 	}
 }
 
-// quickstart makes the namespace with its clients' certificates, once: what somebody
-// has changed since stays as it is.
-func (s *Server) quickstart(ctx context.Context, plane *control.Plane) error {
-	if !s.cfg.Quickstart.Enabled || plane.Resources().Namespace(QuickstartNamespace) != nil {
-		return nil
-	}
-	ca, err := s.quickstartFiles()
-	if err != nil {
-		return fmt.Errorf("quickstart: %w", err)
-	}
-	if err := plane.EnsureNamespace(ctx, QuickstartNamespace, []byte(quickstartBody)); err != nil {
-		return fmt.Errorf("quickstart: %w", err)
-	}
-	put := func(kind, name, properties string) {
-		if e := plane.Create(ctx, "quickstart", QuickstartNamespace, kind, name, []byte(properties)); e != nil {
-			err = errors.Join(err, fmt.Errorf("quickstart: %s %s: %w", kind, name, e))
-		}
-	}
-	text, _ := json.Marshal(string(ca)) // a string is JSON
-	put("caCertificates", "quickstart-ca", `{"encodedCertificate":`+string(text)+`}`)
-	for _, r := range quickstartResources {
-		put(r.kind, r.name, r.properties)
-	}
-	for _, c := range quickstartClients {
-		put("clients", c.name, `{"attributes":`+c.attributes+`}`)
-	}
-	return err
-}
-
-func (s *Server) quickstartDir() string { return filepath.Join(s.cfg.Data, QuickstartNamespace) }
-
-// quickstartFiles makes the authority of the clients and their certificates, and
-// returns the authority's. Files that are there are taken.
-func (s *Server) quickstartFiles() (ca []byte, err error) {
-	dir := s.quickstartDir()
-	a, err := authority.Load(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		if a, err = authority.NewCA(authority.CAOptions{Name: "GridMQ quickstart clients"}); err == nil {
-			err = a.Save(dir, false)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range quickstartClients {
-		cert, key := filepath.Join(dir, c.name+".pem"), filepath.Join(dir, c.name+".key")
-		if _, err := os.Stat(cert); err == nil {
-			continue
-		}
-		pair, err := a.NewClient(authority.LeafOptions{Name: c.name})
-		if err == nil {
-			err = pair.Save(cert, key, false)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return a.CertificatePEM(), nil
-}
-
 // sayQuickstart prints what to try.
 func (s *Server) sayQuickstart(out io.Writer, r Readiness) {
-	if !s.cfg.Quickstart.Enabled || r.MQTTS == "" {
+	if !s.cfg.Quickstart.Enabled || r.MQTTS == "" || s.plane.Resources().Namespace(QuickstartNamespace) == nil {
 		return
 	}
 	port := r.MQTTS[strings.LastIndexByte(r.MQTTS, ':')+1:]

@@ -239,6 +239,9 @@ func (c *change) judged(plan *plane.DryRun) {
 	for _, e := range plan.Effects {
 		c.losses = append(c.losses, loss{e.Client, e.Session, e.Loses, e.Reason})
 	}
+	if n := plan.MoreEffects; n > 0 {
+		c.notes = append(c.notes, fmt.Sprintf("%s: live clients would lose %d more things, which are not listed", c.resource, n))
+	}
 	c.notes = append(c.notes, plan.Warnings...)
 	if len(plan.Resource) > 0 {
 		for _, field := range manifest.Ignored(c.resource.Body, object(plan.Resource)) {

@@ -48,7 +48,7 @@ plurals and short names (ns, ca, group, space, binding, role) are understood.
 	m.register(cmd, true)
 	outputFlag(cmd, &output, "table", "yaml", "json")
 	cmd.Flags().StringVar(&filter, "filter", "", "`expression` over names, as \"contains(name,'press') and name ne 'press-07'\"")
-	cmd.Flags().StringVar(&scope, "scope", "", "of a RoleAssignment: a resource `id`, or one below the namespace such as topicSpaces/telemetry")
+	cmd.Flags().StringVar(&scope, "scope", "", "of a RoleAssignment: a resource `id`, or one below the namespace such as topicSpaces/telemetry (default: all are searched)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkOutput(output, "table", "yaml", "json"); err != nil {
 			return err
@@ -94,6 +94,9 @@ func (m *manageFlags) get(ctx context.Context, word, name, scope string) (*plane
 		}
 		return h.shown, nil
 	}
+	if list[0].Kind == manifest.RoleAssignment && scope == "" {
+		return m.role(ctx, list[0])
+	}
 	id, err := a.id(ctx, list[0])
 	if err != nil {
 		return nil, err
@@ -103,6 +106,42 @@ func (m *manageFlags) get(ctx context.Context, word, name, scope string) (*plane
 		err = &exitError{exitDenied, fmt.Errorf("there is no %s", list[0])}
 	}
 	return r, err
+}
+
+// role finds a role assignment whose scope was not said: of the namespace, of something
+// in it such as a topic space, or above.
+func (m *manageFlags) role(ctx context.Context, wanted *manifest.Resource) (*plane.Resource, error) {
+	h, err := m.home(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := m.assignments(ctx, h, "")
+	if err != nil {
+		return nil, err
+	}
+	var found []*plane.Resource
+	var scopes []string
+	for _, one := range all {
+		if strings.EqualFold(one.Name, wanted.Name) {
+			scope, _, _ := strings.Cut(one.ID, assignmentsBelow)
+			found, scopes = append(found, one), append(scopes, scope)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, &exitError{exitDenied, fmt.Errorf("there is no %s", wanted)}
+	case 1:
+		return found[0], nil
+	}
+	return nil, fmt.Errorf("which %s? Say --scope, of %s", wanted, strings.Join(scopes, ", "))
+}
+
+const assignmentsBelow = "/providers/Microsoft.Authorization/roleAssignments"
+
+// assignments are the role assignments that concern a namespace: its own, those of what
+// is in it, those above.
+func (m *manageFlags) assignments(ctx context.Context, h home, filter string) ([]*plane.Resource, error) {
+	return m.client.List(ctx, h.place.ID(h.name)+assignmentsBelow, filter)
 }
 
 // list reads all of a kind.
@@ -118,7 +157,7 @@ func (m *manageFlags) list(ctx context.Context, kind *manifest.Kind, filter, sco
 		return list, nil
 	}
 	if kind == manifest.RoleAssignment && strings.HasPrefix(scope, "/") {
-		return m.client.List(ctx, strings.TrimSuffix(scope, "/")+"/providers/Microsoft.Authorization/roleAssignments", filter)
+		return m.client.List(ctx, strings.TrimSuffix(scope, "/")+assignmentsBelow, filter)
 	}
 	h, err := m.home(ctx)
 	if err != nil {
@@ -133,7 +172,7 @@ func (m *manageFlags) children(ctx context.Context, h home, kind *manifest.Kind,
 	if kind != manifest.RoleAssignment {
 		return m.client.List(ctx, id+"/"+kind.Collection, filter)
 	}
-	all, err := m.client.List(ctx, id+"/providers/Microsoft.Authorization/roleAssignments", filter)
+	all, err := m.assignments(ctx, h, filter)
 	if err != nil {
 		return nil, err
 	}

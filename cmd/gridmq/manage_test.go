@@ -275,11 +275,11 @@ func TestApplyFaults(t *testing.T) {
 // TestLosses: who would lose what is told.
 func TestLosses(t *testing.T) {
 	d := newDesk(t, func(o *control.Options) {
-		o.Impact = func(changes []resource.Change) []resource.Effect {
+		o.Impact = func(changes []resource.Change) resource.Impact {
 			if changes[0].Kind != "clientGroups" {
-				return nil
+				return resource.Impact{}
 			}
-			return []resource.Effect{{Namespace: "plant", Client: "press-07", Session: "p7\x1b[2J", Loses: "subscription a/#", Reason: "no binding"}}
+			return resource.Impact{Effects: []resource.Effect{{Namespace: "plant", Client: "press-07", Session: "p7\x1b[2J", Loses: "subscription a/#", Reason: "no binding"}}, More: 23}
 		}
 	})
 	if s := d.run("apply -f", d.file("plant.yaml", plantDocuments)); s.code != 0 {
@@ -289,8 +289,10 @@ func TestLosses(t *testing.T) {
     properties.query: "attributes.kind = \"press\"" -> "attributes.kind = \"oven\""
     press-07 (client id p7�[2J) would lose subscription a/#: no binding
 `, "apply -q --dry-run -f", d.file("changed.yaml", strings.ReplaceAll(plantDocuments, `"press"`, `"oven"`)))
-	if !strings.Contains(s.errs, "live clients that would lose something: 1") {
-		t.Errorf("summary %q", s.errs)
+	for _, want := range []string{"live clients that would lose something: 1", "ClientGroup plant/presses: live clients would lose 23 more things"} {
+		if !strings.Contains(s.errs, want) {
+			t.Errorf("summary %q, want %q", s.errs, want)
+		}
 	}
 }
 

@@ -164,8 +164,10 @@ func printSession(w io.Writer, s *plane.Session) {
 	line("state", state+instant(s.Since))
 	line("remote", s.Remote)
 	line("protocol", s.Protocol)
-	line("keep alive", (time.Duration(s.KeepAlive) * time.Second).String())
-	line("session expiry", (time.Duration(s.SessionExpiry) * time.Second).String())
+	if s.Connected {
+		line("keep alive", seconds(uint32(s.KeepAlive), 0, "none"))
+	}
+	line("session expiry", seconds(s.SessionExpiry, neverExpires, "never"))
 	line("expires", instant(s.ExpiresAt))
 	line("credential expires", instant(s.CredentialExpires))
 	line("queued", fmt.Sprintf("%d messages, %d bytes", s.QueuedMessages, s.QueuedBytes))
@@ -180,6 +182,18 @@ func printSession(w io.Writer, s *plane.Session) {
 		}
 		line("subscription", fmt.Sprintf("%s, QoS %d", filter, sub.QoS))
 	}
+}
+
+// neverExpires is the Session Expiry Interval of a session that stays for good
+// (section 3.1.2.11.2).
+const neverExpires = 1<<32 - 1
+
+// seconds shows a time in seconds; one number is special and has a word for it.
+func seconds(n, special uint32, word string) string {
+	if n == special {
+		return word
+	}
+	return (time.Duration(n) * time.Second).String()
 }
 
 // newSessionEndCmd is disconnect or delete.

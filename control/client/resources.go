@@ -169,8 +169,9 @@ type DryRun struct {
 		Loses     string `json:"loses"`
 		Reason    string `json:"reason"`
 	} `json:"effects"`
-	Warnings []string        `json:"warnings"`
-	Resource json.RawMessage `json:"resource"`
+	MoreEffects int             `json:"moreEffects"` // that are left out of Effects
+	Warnings    []string        `json:"warnings"`
+	Resource    json.RawMessage `json:"resource"`
 }
 
 // DryRun asks what a PUT, PATCH or DELETE would do; nothing is changed.

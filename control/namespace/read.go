@@ -51,7 +51,7 @@ type reader struct {
 func read(name string, body []byte, rules Rules, stored bool) (*Namespace, error) {
 	r := &reader{identity.ReadProperties(body), &Namespace{Name: name}, rules, stored}
 	if !stored {
-		r.Join(checkName(name))
+		r.Join(CheckName(name))
 	}
 	r.tracked()
 	p, _ := r.Object("properties")
@@ -73,7 +73,9 @@ func read(name string, body []byte, rules Rules, stored bool) (*Namespace, error
 	return r.n, nil
 }
 
-func checkName(name string) error {
+// CheckName says whether name may be that of a new namespace: the rule of the management
+// plane, and of whoever else names one. The error is an *identity.FieldError.
+func CheckName(name string) error {
 	if err := identity.CheckName(name); err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ func Kinds(rules Rules) []*Kind {
 
 	certificates := child("caCertificates", 10, x509auth.DecodeCA)
 	certificates.Claims, certificates.Limit = claimCertificate, 1000
+	certificates.Prepare = func(_ context.Context, n, _ any) error { return n.(*x509auth.CA).CheckFiles() }
 
 	bans := child(Bans, 70, ban.Decode)
 	bans.Type, bans.Extension, bans.Limit = "gridmq/namespaces/bans", true, 100_000

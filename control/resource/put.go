@@ -58,7 +58,7 @@ func (s *Set) again(ctx context.Context, q *Request, plan func() (*write, error)
 		if q.DryRun {
 			w.out.Changes = w.changes
 			if s.o.Impact != nil {
-				w.out.Effects = s.o.Impact(w.changes)
+				w.out.Impact = s.o.Impact(w.changes)
 			}
 			return w.out, nil
 		}

@@ -58,9 +58,9 @@ type Outcome struct {
 	Unchanged bool
 	// Members are the names of what changed.
 	Members []string
-	// Changes and Effects are filled for a DryRun.
+	// Changes and Impact are filled for a DryRun.
 	Changes []Change
-	Effects []Effect
+	Impact  Impact
 	// Warnings tell what was left aside.
 	Warnings []string
 }

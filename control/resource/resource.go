@@ -88,12 +88,3 @@ type Change struct {
 	Name      string // in its stored spelling
 	Old, New  *Resource
 }
-
-// An Effect is what a change would do to somebody connected.
-type Effect struct {
-	Namespace string `json:"namespace"`
-	Client    string `json:"client"`            // authentication name
-	Session   string `json:"session,omitempty"` // client identifier
-	Loses     string `json:"loses"`             // as "connection", "subscription a/#", "publish a/b"
-	Reason    string `json:"reason"`
-}

@@ -24,7 +24,7 @@ type Options struct {
 	// everything that is there. It must not call the Set's writing methods.
 	Apply func(Change)
 	// Impact says whom changes would concern. Default: nobody.
-	Impact func([]Change) []Effect
+	Impact func([]Change) Impact
 	// Quota is how many resources of a kind a namespace may have; namespace is nil
 	// for namespaces themselves, which count together. 0 is no limit. Default: none.
 	Quota func(namespace *Resource, kind *Kind) int

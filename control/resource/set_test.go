@@ -378,9 +378,9 @@ func TestBacklog(t *testing.T) {
 
 func TestDryRun(t *testing.T) {
 	x := fresh(t, func(o *resource.Options) {
-		o.Impact = func(changes []resource.Change) (all []resource.Effect) {
+		o.Impact = func(changes []resource.Change) (all resource.Impact) {
 			for _, c := range changes {
-				all = append(all, resource.Effect{Client: c.Name, Loses: "connection"})
+				all.Add(resource.Effect{Client: c.Name, Loses: "connection"})
 			}
 			return all
 		}
@@ -390,12 +390,12 @@ func TestDryRun(t *testing.T) {
 	ask := x.ask("clientGroups/presses", `{"properties":{"query":"attributes.kind = 'oven'"}}`)
 	ask.DryRun = true
 	out, err := x.Put(t.Context(), ask)
-	if err != nil || out.Created() || out.Unchanged || !slices.Equal(out.Members, []string{"properties.query"}) || len(out.Effects) != 1 {
+	if err != nil || out.Created() || out.Unchanged || !slices.Equal(out.Members, []string{"properties.query"}) || len(out.Impact.Effects) != 1 {
 		t.Errorf("%+v, %v", out, err)
 	}
 	del := x.ask("namespaces/plant", "").Request
 	del.DryRun = true
-	if out, err := x.Delete(t.Context(), del); err != nil || out.Old == nil || len(out.Effects) == 0 {
+	if out, err := x.Delete(t.Context(), del); err != nil || out.Old == nil || len(out.Impact.Effects) == 0 {
 		t.Errorf("%+v, %v", out, err)
 	}
 	if !maps.Equal(before, x.state()) {

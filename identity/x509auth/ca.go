@@ -23,6 +23,10 @@ type CA struct {
 	Encoded     string // as given
 	Description string
 	Certificate *x509.Certificate
+	// Revocation is properties.gridmq, our extension.
+	Revocation Revocation
+
+	givenOurs bool // the request has said something about it
 }
 
 // DecodeCA reads the properties of a CA certificate. The error is a joined
@@ -42,6 +46,12 @@ func DecodeCA(name string, properties []byte) (*CA, error) {
 		p.Fail("encodedCertificate", "want a certificate, in PEM")
 	}
 	ca.Description, _ = p.Text("description", maxDescription)
+	ours, given := p.Raw("gridmq")
+	if ca.givenOurs = given; given {
+		var err error
+		ca.Revocation, err = decodeRevocation(ours, ca)
+		p.Join(err)
+	}
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
@@ -51,16 +61,30 @@ func DecodeCA(name string, properties []byte) (*CA, error) {
 // Encode writes the properties.
 func (c *CA) Encode() []byte {
 	return identity.EncodeProperties(struct {
-		Description string `json:"description,omitempty"`
-		Encoded     string `json:"encodedCertificate"`
-		Issued      string `json:"issueTimeInUtc"`
-		Expires     string `json:"expiryTimeInUtc"`
-	}{c.Description, c.Encoded, c.Certificate.NotBefore.UTC().Format(time.RFC3339), c.Certificate.NotAfter.UTC().Format(time.RFC3339)})
+		Description string         `json:"description,omitempty"`
+		Encoded     string         `json:"encodedCertificate"`
+		Issued      string         `json:"issueTimeInUtc"`
+		Expires     string         `json:"expiryTimeInUtc"`
+		Ours        map[string]any `json:"gridmq,omitempty"`
+	}{c.Description, c.Encoded, c.Certificate.NotBefore.UTC().Format(time.RFC3339), c.Certificate.NotAfter.UTC().Format(time.RFC3339), c.Revocation.json()})
 }
 
-// Replaces says whether c may take the place of old, which may be nil: always,
-// since nothing of a CA certificate is immutable.
-func (c *CA) Replaces(*CA) error { return nil }
+// Replaces says whether c may take the place of old, which may be nil: always, since
+// nothing of a CA certificate is immutable. It keeps old's way to learn of revocations
+// if c does not mention one: a tool that knows only Resource Manager's members must
+// not switch it off. An empty properties.gridmq does.
+func (c *CA) Replaces(old *CA) error {
+	if old == nil || c.givenOurs {
+		return nil
+	}
+	c.Revocation = old.Revocation
+	if text := c.Revocation.CRL.PEM; text != "" {
+		if _, err := readLists(c, []byte(text)); err != nil {
+			return &identity.FieldError{Field: "gridmq.crl.pem", Reason: "is kept from the certificate of before, and does not fit: " + err.Error()}
+		}
+	}
+	return nil
+}
 
 // SameCertificate returns the entry of cas with another name and the certificate of
 // c, or nil: a namespace has a certificate once.

@@ -30,6 +30,8 @@ func (a *Authenticator) SetCAs(cas []*CA) {
 // verify finds a chain from the client's certificate to a registered CA on which
 // nothing is revoked, and returns that CA.
 func (a *Authenticator) verify(ctx context.Context, certs []*x509.Certificate) (*CA, error) {
+	ctx, stop := a.options.Watch.patience(ctx)
+	defer stop()
 	trusted := a.anchors.Load()
 	chains, err := trusted.chains(certs)
 	if err != nil {
@@ -115,13 +117,14 @@ func (a *Authenticator) checkRevocation(ctx context.Context, chain []*x509.Certi
 			}
 		}
 	}
-	return nil
+	return a.options.Watch.check(ctx, chain)
 }
 
 // Revoked says whether a certificate may not be used any more, as far as can be told
 // at once: by the revocation lists and by what OCSP has answered. It is for live
 // connections, after SetCRLs; the error is the refusal. A certificate of which no
-// registered CA is the direct issuer is not on any list.
+// registered CA is the direct issuer is not on any list. What CAs say of themselves
+// (Options.Watch) is another matter: see direct.
 func (a *Authenticator) Revoked(cert *x509.Certificate) error {
 	if len(a.crls.Load().lists) == 0 && a.ocsp == nil {
 		return nil // and no signature has to be checked
@@ -135,8 +138,26 @@ func (a *Authenticator) Revoked(cert *x509.Certificate) error {
 			return err
 		}
 		if a.ocsp != nil {
-			if answer, ok := a.ocsp.remembered(query{by, serialOf(cert.SerialNumber)}); ok && answer.revoked {
-				return refuse("the certificate with serial number %x was revoked, says OCSP", cert.SerialNumber)
+			if err := a.ocsp.known(cert, by); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// direct asks the registered CAs that have signed a certificate themselves, if there
+// are any and they have settings for it. It is for a certificate that needs no CA.
+func (a *Authenticator) direct(ctx context.Context, cert *x509.Certificate) error {
+	if a.options.Watch.idle() {
+		return nil // and no signature has to be checked
+	}
+	ctx, stop := a.options.Watch.patience(ctx)
+	defer stop()
+	for _, ca := range a.anchors.Load().cas {
+		if bytes.Equal(cert.RawIssuer, ca.Certificate.RawSubject) && cert.CheckSignatureFrom(ca.Certificate) == nil {
+			if err := a.options.Watch.check(ctx, []*x509.Certificate{cert, ca.Certificate}); err != nil {
+				return err
 			}
 		}
 	}

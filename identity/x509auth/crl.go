@@ -87,23 +87,12 @@ func crlsIn(file []byte) (ders [][]byte) {
 // add reads a list and files it under each CA that signed it: one key may have
 // several certificates.
 func (r *revocations) add(der []byte, cas []*CA) error {
-	crl, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return err
-	}
-	l := &list{number: crl.Number, updated: crl.ThisUpdate, next: crl.NextUpdate}
+	crl, l, err := readList(der)
 	switch {
-	case crl.NextUpdate.IsZero():
-		return errors.New("does not say how long it is good for (nextUpdate)")
-	case crl.ThisUpdate.After(time.Now().Add(maxSkew)):
-		return errors.New("is from the future")
-	}
-	if l.scope, err = scopeOf(crl); err != nil {
+	case err != nil:
 		return err
-	}
-	l.serials = make(map[serial]struct{}, len(crl.RevokedCertificateEntries))
-	for _, entry := range crl.RevokedCertificateEntries {
-		l.serials[serialOf(entry.SerialNumber)] = struct{}{}
+	case l.updated.After(time.Now().Add(maxSkew)):
+		return errors.New("is from the future")
 	}
 	signed := map[issuer]bool{}
 	for _, ca := range cas {
@@ -117,6 +106,26 @@ func (r *revocations) add(der []byte, cas []*CA) error {
 		return fmt.Errorf("no CA certificate of the namespace has signed it (issuer %.200q)", crl.Issuer.String())
 	}
 	return nil
+}
+
+// readList reads a list that is complete, whoever has signed it.
+func readList(der []byte) (*x509.RevocationList, *list, error) {
+	crl, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return nil, nil, err
+	}
+	if crl.NextUpdate.IsZero() {
+		return nil, nil, errors.New("does not say how long it is good for (nextUpdate)")
+	}
+	l := &list{number: crl.Number, updated: crl.ThisUpdate, next: crl.NextUpdate}
+	if l.scope, err = scopeOf(crl); err != nil {
+		return nil, nil, err
+	}
+	l.serials = make(map[serial]struct{}, len(crl.RevokedCertificateEntries))
+	for _, entry := range crl.RevokedCertificateEntries {
+		l.serials[serialOf(entry.SerialNumber)] = struct{}{}
+	}
+	return crl, l, nil
 }
 
 // file puts a list in, unless there is a newer one of its scope.
@@ -181,6 +190,17 @@ func scopeOf(crl *x509.RevocationList) (scope string, err error) {
 // checkLists looks a certificate up in its issuer's lists.
 func (a *Authenticator) checkLists(cert *x509.Certificate, by issuer) error {
 	lists := a.crls.Load().lists[by]
+	if err := onList(cert, lists); err != nil {
+		return err
+	}
+	if a.options.StaleCRL == RefuseStale {
+		return fresh(lists)
+	}
+	return nil
+}
+
+// onList refuses a certificate that is on one of its issuer's lists.
+func onList(cert *x509.Certificate, lists []*list) error {
 	if len(lists) == 0 {
 		return nil
 	}
@@ -189,7 +209,14 @@ func (a *Authenticator) checkLists(cert *x509.Certificate, by issuer) error {
 		if _, revoked := l.serials[number]; revoked {
 			return refuse("the certificate with serial number %x is on the revocation list of its issuer", cert.SerialNumber)
 		}
-		if a.options.StaleCRL == RefuseStale && time.Now().After(l.next) {
+	}
+	return nil
+}
+
+// fresh refuses everybody when one of the lists is not good any more.
+func fresh(lists []*list) error {
+	for _, l := range lists {
+		if time.Now().After(l.next) {
 			return refuse("the revocation list of the certificate's issuer was good until %s; provide a new one", l.next.UTC().Format(time.RFC3339))
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/crypto/ocsp"
 
 	"gridmq/identity"
+	"gridmq/internal/outbound"
 )
 
 // OCSP are the settings for asking an issuer whether a certificate is still good.
@@ -37,6 +37,8 @@ type OCSP struct {
 	CacheSize int
 	// CacheFor is how long, and never longer than the answer says. Default 1 h.
 	CacheFor time.Duration
+
+	client *http.Client // takes the place of Transport
 }
 
 const maxAnswer = 64 << 10 // bytes
@@ -67,7 +69,10 @@ func newResponders(o OCSP) *responders {
 	o.AtOnce = cmp.Or(o.AtOnce, 64)
 	o.CacheSize = cmp.Or(o.CacheSize, 10_000)
 	o.CacheFor = cmp.Or(o.CacheFor, time.Hour)
-	client := &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := o.client
+	if client == nil {
+		client = &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
 	return &responders{OCSP: o, client: client, slots: make(chan struct{}, o.AtOnce), answers: map[query]answer{}}
 }
 
@@ -82,7 +87,17 @@ func (r *responders) check(ctx context.Context, cert, ca *x509.Certificate) erro
 		}
 		r.remember(q, got)
 	}
-	if got.revoked {
+	return got.verdict(cert)
+}
+
+// known refuses a certificate that an answer of before calls revoked; nobody is asked.
+func (r *responders) known(cert *x509.Certificate, by issuer) error {
+	got, _ := r.remembered(query{by, serialOf(cert.SerialNumber)})
+	return got.verdict(cert)
+}
+
+func (a answer) verdict(cert *x509.Certificate) error {
+	if a.revoked {
 		return refuse("the certificate with serial number %x was revoked, says OCSP", cert.SerialNumber)
 	}
 	return nil
@@ -139,19 +154,14 @@ func (r *responders) fetch(ctx context.Context, cert, ca *x509.Certificate) ([]b
 	}
 	req.Header.Set("Content-Type", "application/ocsp-request")
 	req.Header.Set("Accept", "application/ocsp-response")
-	resp, err := r.client.Do(req)
-	if err != nil {
+	said, err := outbound.Do(r.client, req, maxAnswer)
+	switch {
+	case err != nil:
 		return nil, err
+	case said.Status != http.StatusOK:
+		return nil, fmt.Errorf("the responder answered %d", said.Status)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the responder answered %d", resp.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if len(body) > maxAnswer {
-		return nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
-	}
-	return body, err
+	return said.Body, nil
 }
 
 // mayAnswer checks what the parser does not: that the answer is of now, and that a

@@ -28,6 +28,9 @@ type Options struct {
 	StaleCRL StalePolicy
 	// OCSP asks the issuer about each certificate. Default: nobody is asked.
 	OCSP *OCSP
+	// Watch knows what the CAs' own settings say of revocation. It may be older and
+	// live longer than the authenticator. Default: they say nothing.
+	Watch *Watch
 	// Enrolment registers clients on their first connect. Default: unknown clients are
 	// refused.
 	Enrolment *Enrolment
@@ -62,8 +65,7 @@ const maxCertificates = 10
 // NotAuthorized, Disabled, and Unavailable when OCSP or a registration is needed
 // and cannot be had.
 //
-// To judge a live connection again, after its client or the CAs have changed, call
-// it with the principal's name as user name and the same certificates.
+// To judge a live connection again, see [Authenticator.Review].
 func (a *Authenticator) Authenticate(ctx context.Context, c *identity.Credentials) (*identity.Principal, error) {
 	switch n := len(c.Certificates); {
 	case n == 0:
@@ -86,6 +88,18 @@ func (a *Authenticator) Authenticate(ctx context.Context, c *identity.Credential
 	p.Expires, p.Thumbprint = leaf.NotAfter, Thumbprint(leaf)
 	return p, nil
 }
+
+// Review judges a live connection again, after its client, the CAs or a revocation
+// list have changed; the user name in c is the principal's name, the certificates are
+// those it came with. Nobody is asked by OCSP, and only a certificate that is known to
+// be revoked ends a connection: a list that is out of date refuses those who come, and
+// does not put out those who are there.
+func (a *Authenticator) Review(ctx context.Context, c *identity.Credentials) (*identity.Principal, error) {
+	return a.Authenticate(context.WithValue(ctx, reviewing{}, true), c)
+}
+
+// reviewing marks the context of a review.
+type reviewing struct{}
 
 // refuse makes a refusal. Names in it are cut: a client chooses them.
 func refuse(reason string, args ...any) error {
@@ -175,7 +189,10 @@ func (a *Authenticator) judge(ctx context.Context, client *identity.Client, cert
 		return refuse("the certificate does not have the name of client %q where %s wants it", client.Name, client.Scheme)
 	}
 	if byThumbprint { // needs no CA; one that is registered may still have revoked it
-		return a.Revoked(certs[0])
+		if err := a.Revoked(certs[0]); err != nil {
+			return err
+		}
+		return a.direct(ctx, certs[0])
 	}
 	_, err := a.verify(ctx, certs)
 	return err

@@ -9,7 +9,6 @@ import (
 
 	"gridmq/access"
 	"gridmq/control"
-	"gridmq/control/resource"
 	"gridmq/identity"
 	"gridmq/topic"
 )
@@ -138,22 +137,4 @@ func (n *tenant) obstacles(p *identity.Principal, q control.Question) (list []co
 		list = append(list, control.ExplanationStep{What: "namespace " + n.name, Result: "has its MQTT broker disabled (topicSpacesConfiguration.state)"})
 	}
 	return list
-}
-
-// Impact says whom changes would concern: for dry runs.
-func (t *Tenants) Impact(changes []resource.Change) (effects []resource.Effect) {
-	b := t.serving()
-	if b == nil {
-		return nil
-	}
-	byNamespace := map[string][]resource.Change{}
-	for _, c := range changes {
-		byNamespace[strings.ToLower(c.Namespace)] = append(byNamespace[strings.ToLower(c.Namespace)], c)
-	}
-	for name, list := range byNamespace {
-		if n := t.tenant(name); n != nil {
-			effects = append(effects, n.impact(b, list)...)
-		}
-	}
-	return effects
 }

@@ -100,9 +100,8 @@ func (n *tenant) fromRegistry(ctx context.Context, m *methods, c *identity.Crede
 		return nil, &identity.Error{Kind: identity.NotAuthorized, Reason: "the client sent neither a certificate nor a password" + n.hint(m)}
 	}
 	first := err // of the certificate, if there was one
-	token := m.custom != nil && n.noun().Tokens.TokenAsPassword
-	if token && (m.passwords == nil || jwtauth.LooksLikeToken(c.Password)) {
-		p, err = m.custom.Authenticate(ctx, c)
+	if token := n.byToken(m, c.Password); token != nil {
+		p, err = token(ctx, c)
 	} else if m.passwords != nil {
 		p, err = m.passwords.Authenticate(ctx, c)
 	} else if first == nil {
@@ -111,6 +110,27 @@ func (n *tenant) fromRegistry(ctx context.Context, m *methods, c *identity.Crede
 		err = first
 	}
 	return p, err
+}
+
+// byToken is the method that takes a password for a token; nil: none does. Off by
+// default: tokenAsPassword of the method. What cannot be a token is a password where
+// there are some. The issuer chooses between two methods; a token of neither's, and
+// one of both's, is for CUSTOM-JWT. Source: spec/identity.md, section 6.5.
+func (n *tenant) byToken(m *methods, password []byte) func(context.Context, *identity.Credentials) (*identity.Principal, error) {
+	noun := n.noun()
+	custom := m.custom != nil && noun.Tokens.TokenAsPassword
+	directory := m.directory != nil && noun.Directory.TokenAsPassword
+	if custom && directory {
+		issuer := jwtauth.IssuerOf(password)
+		custom = m.custom.Trusts(issuer) || !m.directory.Trusts(issuer)
+	}
+	switch {
+	case !custom && !directory, m.passwords != nil && !jwtauth.LooksLikeToken(password):
+		return nil
+	case custom:
+		return m.custom.Authenticate
+	}
+	return m.directory.Authenticate
 }
 
 func (n *tenant) hint(m *methods) string {

@@ -11,8 +11,10 @@ import (
 )
 
 // methods are the ways to log in that a namespace is configured for. They are
-// replaced together when the namespace changes; nil is one that it does not have.
+// replaced together when the namespace changes; nil is one that it does not have. What
+// holds keys, answers or connections goes on in the next methods, if its settings stay.
 type methods struct {
+	settings     settings                // what custom, directory and webhook were made of
 	certificates *x509auth.Authenticator // nil: the webhook cannot be asked, or the namespace is going
 	passwords    *passwordauth.Authenticator
 	custom       *jwtauth.Custom
@@ -22,12 +24,13 @@ type methods struct {
 	broken       error
 }
 
-// openMethods makes what the namespace is configured for. What cannot be made, as a
-// file that is not there, is logged and lets nobody in.
-func (n *tenant) openMethods() *methods {
+// openMethods makes what the namespace is configured for, and takes over from old what
+// is as it was. What cannot be made, as a file that is not there, is logged and lets
+// nobody in.
+func (n *tenant) openMethods(old *methods) *methods {
 	noun := n.noun()
-	m := &methods{first: noun.GridMQ.RegistryFirst}
-	options := x509auth.Options{Enrolment: n.enrolment()}
+	m := &methods{settings: settingsOf(noun), first: noun.GridMQ.RegistryFirst}
+	options := x509auth.Options{Enrolment: n.enrolment(), Watch: n.watch}
 	for _, name := range noun.NameSources {
 		if s, ok := x509auth.ParseSource(name); ok {
 			options.Sources = append(options.Sources, s)
@@ -35,14 +38,16 @@ func (n *tenant) openMethods() *methods {
 	}
 	m.certificates = x509auth.New(n.registry, options)
 	if noun.GridMQ.Passwords {
-		m.passwords = passwordauth.New(n.registry, passwordauth.Options{})
+		if m.passwords = old.passwords; m.passwords == nil {
+			m.passwords = passwordauth.New(n.registry, passwordauth.Options{})
+		}
 	}
 	fail := func(what string, err error) {
 		n.t.log.Error("authentication method not available: whoever needs it is refused", "namespace", n.name, "method", what, "err", err)
 		m.broken = err
 	}
 	var err error
-	if len(noun.Tokens.Issuers) > 0 {
+	if m.custom = old.keptCustom(m.settings); m.custom == nil && len(noun.Tokens.Issuers) > 0 {
 		if m.custom, err = noun.Tokens.Open(); err != nil {
 			m.custom = nil
 			fail(jwtauth.MethodCustom, err)
@@ -52,13 +57,13 @@ func (n *tenant) openMethods() *methods {
 	if n.t.o.Issuer != nil {
 		local = append(local, *n.t.o.Issuer)
 	}
-	if len(noun.Directory.Issuers)+len(local) > 0 {
+	if m.directory = old.keptDirectory(m.settings); m.directory == nil && len(noun.Directory.Issuers)+len(local) > 0 {
 		if m.directory, err = noun.Directory.Open(local...); err != nil {
 			m.directory = nil
 			fail(jwtauth.MethodDirectory, err)
 		}
 	}
-	if noun.Hook.Configured {
+	if m.webhook = old.keptWebhook(m.settings); m.webhook == nil && noun.Hook.Configured {
 		if m.webhook, err = noun.Hook.Open(n.t.o.Tokens, n.t.log); err != nil {
 			m.webhook = nil
 			fail("webhook", err)
@@ -84,14 +89,17 @@ func (n *tenant) enrolment() *x509auth.Enrolment {
 	}}
 }
 
-func (m *methods) close() {
-	if m.custom != nil {
+func (m *methods) close() { m.closeFor(&methods{}) }
+
+// closeFor closes what next has not taken over.
+func (m *methods) closeFor(next *methods) {
+	if m.custom != nil && m.custom != next.custom {
 		m.custom.Close()
 	}
-	if m.directory != nil {
+	if m.directory != nil && m.directory != next.directory {
 		m.directory.Close()
 	}
-	if m.webhook != nil {
+	if m.webhook != nil && m.webhook != next.webhook {
 		m.webhook.Close()
 	}
 }

@@ -1,12 +1,12 @@
 package tenants
 
 import (
-	"cmp"
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,19 +16,65 @@ import (
 	"gridmq/mqtt"
 )
 
-// refusalsKept bounds the refusals that are remembered, of all namespaces together.
-// One that comes again counts up; the one that has not come for longest goes first.
-const refusalsKept = 5000
+// refusalsKept bounds the refusals that are remembered of each namespace, and of the
+// connections that reached none. One that comes again counts up; the one that has not
+// come for longest goes first. No namespace pushes out what is remembered of another.
+const refusalsKept = 1000
 
-type refusalKey struct{ namespace, client, name, address, reason string }
+// nowhere is the ring of connections that reached no namespace.
+const nowhere = ""
 
+// refusals are rings of refused connections by namespace, in lower case. A ring is
+// made by the first refusal, and goes with its namespace.
 type refusals struct {
 	mu    sync.Mutex
-	known map[refusalKey]*control.Refusal
-	order []refusalKey // oldest first; may hold keys that have come again since
+	rings map[string]*ring // of the namespaces that there are; nil until it is needed
 }
 
-func newRefusals() *refusals { return &refusals{known: map[refusalKey]*control.Refusal{}} }
+func newRefusals() *refusals { return &refusals{rings: map[string]*ring{nowhere: nil}} }
+
+// open begins to remember for a namespace.
+func (r *refusals) open(namespace string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, there := r.rings[namespace]; !there {
+		r.rings[namespace] = nil
+	}
+}
+
+// forget ends that, and what was remembered is gone.
+func (r *refusals) forget(namespace string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.rings, namespace)
+}
+
+type refusalKey struct{ client, name, address, reason string }
+
+// A ring is the refusals of one namespace.
+type ring struct {
+	known map[refusalKey]*list.Element
+	order list.List // of *remembered; what has not come for longest is in front
+}
+
+type remembered struct {
+	key refusalKey
+	control.Refusal
+}
+
+func (r *ring) add(one control.Refusal) {
+	key := refusalKey{one.ClientID, one.AuthenticationName, one.Remote, one.Reason}
+	if e := r.known[key]; e != nil {
+		old := e.Value.(*remembered)
+		old.Time, old.Count = one.Time, old.Count+1
+		r.order.MoveToBack(e)
+		return
+	}
+	r.known[key] = r.order.PushBack(&remembered{key, one})
+	if r.order.Len() > refusalsKept {
+		delete(r.known, r.order.Remove(r.order.Front()).(*remembered).key)
+	}
+}
 
 // maxShown bounds what a client can make us remember.
 const maxShown = 128
@@ -48,22 +94,16 @@ func (r *refusals) add(v broker.Visit, err error) {
 	if v.Identity != nil {
 		one.AuthenticationName = v.Identity.Name
 	}
-	key := refusalKey{v.Namespace, one.ClientID, one.AuthenticationName, one.Remote, one.Reason}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.known[key]; old != nil {
-		old.Time, old.Count = one.Time, old.Count+1
-		return
+	namespace := v.Namespace
+	if _, there := r.rings[namespace]; !there {
+		namespace = nowhere
 	}
-	r.known[key] = &one
-	r.order = append(r.order, key)
-	for len(r.order) > refusalsKept {
-		delete(r.known, r.order[0])
-		r.order = r.order[1:]
+	if r.rings[namespace] == nil {
+		r.rings[namespace] = &ring{known: map[refusalKey]*list.Element{}}
 	}
-	if cap(r.order) > 4*refusalsKept {
-		r.order = slices.Clone(r.order)
-	}
+	r.rings[namespace].add(one)
 }
 
 func codeOf(err error) string {
@@ -86,19 +126,18 @@ func reasonOf(err error) string {
 func shortened(s string, most int) string { return s[:min(len(s), most)] }
 
 // Refusals implements control.RefusalLog.
-func (t *Tenants) Refusals(_ context.Context, namespace string, limit int) (list []control.Refusal, err error) {
+func (t *Tenants) Refusals(_ context.Context, namespace string, limit int) (all []control.Refusal, err error) {
 	r := t.refusals
 	r.mu.Lock()
-	for key, one := range r.known {
-		if key.namespace == namespace {
-			list = append(list, *one)
-		}
+	defer r.mu.Unlock()
+	ring := r.rings[strings.ToLower(namespace)]
+	if ring == nil {
+		return nil, nil
 	}
-	r.mu.Unlock()
-	slices.SortFunc(list, func(a, b control.Refusal) int {
-		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.ClientID, b.ClientID))
-	})
-	return list[:min(len(list), limit)], nil
+	for e := ring.order.Back(); e != nil && len(all) < limit; e = e.Prev() {
+		all = append(all, e.Value.(*remembered).Refusal)
+	}
+	return all, nil
 }
 
 // Refused implements broker.Observer.

@@ -50,12 +50,15 @@ func (n *tenant) compile(id *broker.Identity) *rights {
 }
 
 // today is a principal as the registry has its client now: a will is judged by that,
-// too, and not by what the client was when it connected. nil: it is not there any more.
+// too, and not by what the client was when it connected. nil: it is not there any more,
+// or disabled, and may nothing. Source: spec/mqtt-protocol.md, section 6.
 func (n *tenant) today(p *identity.Principal) *identity.Principal {
 	if p == nil || p.Client == "" || p.Method != identity.Certificate && p.Method != identity.Password {
 		return p
 	}
 	switch c := n.registry.ByName(p.Client); {
+	case c != nil && c.State == identity.StateDisabled:
+		return nil
 	case c != nil && c.AuthenticationName == p.Name:
 		return c.Principal(p.Method)
 	case n.partial:
@@ -130,7 +133,7 @@ func (n *tenant) again(clientID string, peer broker.Peer, id *broker.Identity) (
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), reviewTime)
 		defer cancel()
-		return m.certificates.Authenticate(ctx, c)
+		return m.certificates.Review(ctx, c)
 	case identity.Password:
 		before, _ := id.Rights.Load().(*rights)
 		client := n.registry.ByName(p.Client)

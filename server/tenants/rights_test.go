@@ -160,7 +160,7 @@ func TestRightsOfToday(t *testing.T) {
 func TestRightsInCopy(t *testing.T) {
 	b := newBench(t)
 	id, _ := b.enter()
-	next := b.copy([]resource.Change{{Namespace: b.name, Kind: "permissionBindings", Name: "Publisher"}})
+	next := b.forecast([]resource.Change{{Namespace: b.name, Kind: "permissionBindings", Name: "Publisher"}}).next
 	who := next.identity(id.Principal)
 	b.may(next.Subscribe(who, "in/4"), true, "what is kept")
 	b.may(next.Publish(who, "out/4"), false, "what would be taken away")

@@ -3,8 +3,10 @@ package tenants
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"gridmq/broker"
 	"gridmq/control"
@@ -60,11 +62,11 @@ func (t *Tenants) Session(_ context.Context, namespace, client string) (*control
 func (t *Tenants) session(namespace string, i broker.SessionInfo) control.Session {
 	s := control.Session{
 		ClientID: i.ClientID, AuthenticationName: i.AuthenticationName, Connected: i.Connected, Since: i.Since.UTC(),
-		CredentialExpires: i.CredentialEnds, SessionExpiry: i.Expiry, QueuedMessages: i.Queued, QueuedBytes: int64(i.QueuedBytes),
+		ExpiresAt: utc(i.Ends), CredentialExpires: i.CredentialEnds, KeepAlive: i.KeepAlive, SessionExpiry: i.Expiry, QueuedMessages: i.Queued, QueuedBytes: int64(i.QueuedBytes),
 		InFlight: i.Inflight,
 	}
 	if i.Connected {
-		s.Remote, s.Protocol = i.Address.String(), protocol(i)
+		s.Remote, s.Protocol = remote(i), protocol(i)
 	}
 	if n := t.tenant(namespace); n != nil {
 		if c := n.registry.ByAuthenticationName(i.AuthenticationName); c != nil {
@@ -83,6 +85,22 @@ func (t *Tenants) session(namespace string, i broker.SessionInfo) control.Sessio
 	}
 	slices.SortFunc(s.Subscriptions, func(a, b control.Subscription) int { return strings.Compare(a.Filter, b.Filter) })
 	return s
+}
+
+// remote is the client's address, with its port where the transport has one.
+func remote(i broker.SessionInfo) string {
+	if i.Port == 0 {
+		return i.Address.String()
+	}
+	return netip.AddrPortFrom(i.Address, i.Port).String()
+}
+
+// utc is t there; the zero time stays what it is.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
 }
 
 // protocol is as life-cycle events name it.

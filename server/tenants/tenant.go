@@ -27,6 +27,7 @@ type tenant struct {
 	partial  bool                              // the registry has some of the clients only: see copy
 	resource atomic.Pointer[resource.Resource] // of the namespace
 	methods  atomic.Pointer[methods]
+	watch    *x509auth.Watch // of what the CAs say about revocation; survives the methods
 	policy   atomic.Pointer[access.Policy]
 	bans     atomic.Pointer[[]*ban.Ban]
 	revision atomic.Uint64 // grows with every change
@@ -48,6 +49,7 @@ func newTenant(t *Tenants, name string) *tenant {
 	n := &tenant{t: t, name: name, registry: identity.NewRegistry(),
 		groups: map[string]*identity.Group{}, spaces: map[string]*access.TopicSpace{}, bindings: map[string]*access.Binding{},
 		roles: map[string]*access.RoleAssignment{}, cas: map[string]*x509auth.CA{}, banned: map[string]*ban.Ban{}}
+	n.watch = x509auth.NewWatch(n.revoked, t.log.With("namespace", name))
 	n.methods.Store(&methods{})
 	n.policy.Store(access.NewPolicy("", nil, nil, nil))
 	n.bans.Store(new([]*ban.Ban))
@@ -81,7 +83,7 @@ func (n *tenant) hosts() (list []string) {
 // before anybody asks them: who comes meanwhile must not be refused.
 func (n *tenant) configure(r *resource.Resource) {
 	n.resource.Store(r)
-	m := n.openMethods()
+	m := n.openMethods(n.methods.Load())
 	n.mu.Lock()
 	if m.certificates != nil {
 		m.certificates.SetCAs(slices.Collect(maps.Values(n.cas)))
@@ -89,7 +91,7 @@ func (n *tenant) configure(r *resource.Resource) {
 	old := n.methods.Swap(m)
 	n.stale.policy = true // the id is in scopes
 	n.mu.Unlock()
-	old.close()
+	old.closeFor(m)
 }
 
 // apply follows a change below the namespace. It returns who is concerned, of the
@@ -115,7 +117,7 @@ func (n *tenant) apply(c resource.Change) (concerned func(*broker.Identity) bool
 	case "caCertificates":
 		set(n.cas, c)
 		n.stale.cas = true
-		return func(id *broker.Identity) bool { return id.Principal.Method == identity.Certificate }
+		return withCertificate
 	case resource.Bans:
 		set(n.banned, c)
 		n.stale.bans = true
@@ -165,8 +167,28 @@ func assignment(r *resource.Resource) *access.RoleAssignment {
 	return a
 }
 
-// settle makes again what is stale.
+// revoked looks again at the clients with certificates, after a revocation list has
+// changed. The watch calls it.
+func (n *tenant) revoked() {
+	if b := n.t.serving(); b != nil {
+		n.revision.Add(1)
+		b.Reexamine(n.name, withCertificate)
+	}
+}
+
+func withCertificate(id *broker.Identity) bool {
+	return id.Principal != nil && id.Principal.Method == identity.Certificate
+}
+
+// settle makes again what is stale. What CAs say of revocation is read first, and
+// without the lock: nobody may be let in by a CA before.
 func (n *tenant) settle() {
+	n.mu.Lock()
+	read, cas := n.stale.cas && !n.partial, slices.Collect(maps.Values(n.cas))
+	n.mu.Unlock()
+	if read {
+		n.watch.Set(cas)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.stale.groups {

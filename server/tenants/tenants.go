@@ -108,9 +108,13 @@ func (t *Tenants) Serve(b *broker.Broker) {
 // Close ends what the tenants' authenticators hold.
 func (t *Tenants) Close() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, n := range t.all {
+	all := slices.Collect(maps.Values(t.all))
+	for _, n := range all {
 		n.methods.Swap(&methods{}).close()
+	}
+	t.mu.Unlock()
+	for _, n := range all { // without the lock: what they are doing may need it
+		n.watch.Close()
 	}
 }
 
@@ -194,6 +198,7 @@ func (t *Tenants) applyNamespace(c resource.Change) {
 	t.all[name] = n
 	t.rebuildHosts()
 	t.mu.Unlock()
+	t.refusals.open(name)
 	if b == nil {
 		return
 	}
@@ -248,11 +253,16 @@ func (t *Tenants) enable(n *tenant) {
 
 func (t *Tenants) forget(name string) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if n := t.all[name]; n != nil {
+	n := t.all[name]
+	if n != nil {
 		delete(t.all, name)
 		n.methods.Swap(&methods{}).close()
 		t.rebuildHosts()
+	}
+	t.mu.Unlock()
+	t.refusals.forget(name)
+	if n != nil {
+		n.watch.Close() // without the lock: what it is doing may need it
 	}
 }
 
