@@ -42,7 +42,7 @@ lint: ## gofmt, vet, staticcheck
 fuzz: ## each fuzz target for a minute (FUZZ_TIME=60s)
 	@GO='$(GO)' bash internal/scripts/fuzz.sh $(FUZZ_TIME)
 
-bench: tools build ## GridMQ against Debian's mosquitto, 25 minutes (SCENARIOS=pairs,idle ROUNDS=1); see bench/README.md
+bench: tools build ## GridMQ against Debian's mosquitto, 28 minutes (SCENARIOS=pairs,idle ROUNDS=1); see bench/README.md
 	@$(GO) run ./bench/compare -gridmq $(BIN) -scenarios '$(SCENARIOS)' -rounds $(ROUNDS) -note '$(NOTE)' $(BENCH_ARGS)
 
 microbench: ## the benchmarks beside the code (BENCH=Match picks some)

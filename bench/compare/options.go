@@ -36,7 +36,7 @@ folders, and ended. "make bench" builds gridmq and starts this.
 
 Usage: go run ./bench/compare [flags]
 
-  go run ./bench/compare                                    # everything: 25 minutes, writes bench/RESULTS.md
+  go run ./bench/compare                                    # everything: 28 minutes, writes bench/RESULTS.md
   go run ./bench/compare -list                              # the scenarios
   go run ./bench/compare -scenarios pairs,idle -rounds 1    # pairs-q0, pairs-q1, ..., idle, idle-tls
   go run ./bench/compare -brokers gridmq -scenarios fanin -v
