@@ -184,7 +184,10 @@ func (c *conn) refusePublish(code mqtt.Code, reason string) error {
 	if code == mqtt.NotAuthorized {
 		reason = mayNotPublish
 	}
-	return c.own(func(x *mailbox) { c.answerRefusal(x, t, code, reason) })
+	if !c.problems { // section 3.1.2.11.7
+		reason = ""
+	}
+	return c.own(func(x *mailbox) { x.s.AnswerBecause(t, c.in.PacketID, code, reason) })
 }
 
 // accept queues the acknowledgement: due when everything that must survive is

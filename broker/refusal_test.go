@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gridmq/mqtt"
+	"gridmq/session"
 )
 
 func withoutProblems(p *mqtt.Connect) {
@@ -119,6 +120,9 @@ func TestRefusalsInOrder(t *testing.T) {
 			if a.PacketID != id || a.Code.IsError() == (i%3 == 0) {
 				t.Fatalf("answer %d: %+v, want that of %d", i, *a, id)
 			}
+			if a.Code.IsError() { // although it has waited for those before it
+				wantReason(t, a.ReasonString, mayNotPublish, true)
+			}
 		}
 		d.quiet(time.Second)
 		if owed := h.session("d").s.Owed(); owed != 0 {
@@ -136,7 +140,7 @@ func TestRefusalsInOrder(t *testing.T) {
 				explained++
 			}
 		}
-		if most := (len(flood)/readSize + 4) * (explainWithin/len(mayNotPublish) + 2); explained == 0 || explained > most {
+		if most := (len(flood)/readSize + 4) * (session.ExplainWithin/len(mayNotPublish) + 2); explained == 0 || explained > most {
 			t.Errorf("%d of 1,000 refusals explained, want some, at most %d", explained, most)
 		}
 	}, func(l *Limits) { l.ReceiveMaximum = 1000 })

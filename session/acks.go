@@ -79,7 +79,7 @@ type ack struct {
 	id     uint16
 	ticket uint64 // durable first
 	gate   Gate   // open first
-	raw    []byte // a whole packet instead (SUBACK, UNSUBACK)
+	text   []byte // the reason; without typ a whole packet (SUBACK, UNSUBACK)
 }
 
 // Answer queues an acknowledgement until ticket is durable (0: no need).
@@ -89,6 +89,17 @@ func (s *Session) Answer(t mqtt.Type, id uint16, c mqtt.Code, ticket uint64) {
 	s.answer(ack{typ: t, id: id, code: c, ticket: ticket})
 }
 
+// AnswerBecause is Answer with a reason, to a client of MQTT 5 that wants reasons. It
+// is left out if it does not fit [MQTT-3.4.2-2] [MQTT-3.5.2-2], and while more than
+// ExplainWithin bytes wait to be written.
+func (s *Session) AnswerBecause(t mqtt.Type, id uint16, c mqtt.Code, reason string) {
+	s.answer(ack{typ: t, id: id, code: c, text: []byte(reason)})
+}
+
+// ExplainWithin bounds what clients that are refused all the time can make us write:
+// they are told why a few times in each batch. Bytes.
+const ExplainWithin = 4 << 10
+
 // AnswerThrough is Answer that waits for a gate as well.
 func (s *Session) AnswerThrough(g Gate, t mqtt.Type, id uint16, c mqtt.Code, ticket uint64) {
 	s.answer(ack{typ: t, id: id, code: c, ticket: ticket, gate: g})
@@ -96,7 +107,7 @@ func (s *Session) AnswerThrough(g Gate, t mqtt.Type, id uint16, c mqtt.Code, tic
 
 // AnswerRaw queues a whole packet until ticket is durable.
 func (s *Session) AnswerRaw(packet []byte, ticket uint64) {
-	s.answer(ack{raw: packet, ticket: ticket})
+	s.answer(ack{text: packet, ticket: ticket})
 }
 
 func (s *Session) answer(a ack) {
@@ -142,7 +153,7 @@ func (s *Session) OpenGates() {
 // group could not be stored. It returns how many there were.
 func (s *Session) Fail(ticket uint64, c mqtt.Code) (n int) {
 	for i := range s.acks.len() {
-		if a := s.acks.at(i); a.ticket == ticket && a.raw == nil {
+		if a := s.acks.at(i); a.ticket == ticket && a.typ != 0 {
 			a.code, a.ticket = c, 0
 			n++
 		}
@@ -151,11 +162,10 @@ func (s *Session) Fail(ticket uint64, c mqtt.Code) (n int) {
 }
 
 func (s *Session) writeAck(a *ack) {
-	if a.raw != nil {
-		s.out = append(s.out, a.raw...)
-		return
-	}
 	switch a.typ {
+	case 0:
+		s.out = append(s.out, a.text...)
+		return
 	case mqtt.PUBACK, mqtt.PUBCOMP:
 		s.owed--
 	case mqtt.PUBREC:
@@ -163,6 +173,13 @@ func (s *Session) writeAck(a *ack) {
 			delete(s.inbound, a.id)
 			s.owed--
 		}
+	}
+	if before := len(s.out); len(a.text) > 0 && before <= ExplainWithin {
+		s.out = mqtt.AppendAck(s.out, s.opt.Version, a.typ, a.id, a.code, string(a.text))
+		if most := s.opt.MaximumPacketSize; most == 0 || len(s.out)-before <= int(most) {
+			return
+		}
+		s.out = s.out[:before]
 	}
 	s.out = mqtt.AppendAck(s.out, s.opt.Version, a.typ, a.id, a.code, "")
 }

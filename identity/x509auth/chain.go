@@ -18,7 +18,7 @@ type anchors struct {
 }
 
 // SetCAs replaces the CA certificates. Who is being judged meets the old ones or the
-// new ones. Revocation lists of a CA that stays are kept.
+// new ones.
 func (a *Authenticator) SetCAs(cas []*CA) {
 	now := &anchors{cas: slices.Clone(cas), pool: x509.NewCertPool()}
 	for _, ca := range cas {
@@ -38,7 +38,7 @@ func (a *Authenticator) verify(ctx context.Context, certs []*x509.Certificate) (
 		return nil, err
 	}
 	for _, chain := range chains {
-		if err = a.checkRevocation(ctx, chain); err == nil {
+		if err = a.options.Watch.check(ctx, chain); err == nil {
 			return trusted.find(chain[len(chain)-1]), nil
 		}
 	}
@@ -102,48 +102,6 @@ func issuerOf(ca *x509.Certificate) issuer {
 	h.Write(ca.RawSubject) // DER: says itself where it ends
 	h.Write(ca.RawSubjectPublicKeyInfo)
 	return issuer(h.Sum(nil))
-}
-
-// checkRevocation asks about each certificate of a chain but the anchor, which the
-// namespace's owner vouches for.
-func (a *Authenticator) checkRevocation(ctx context.Context, chain []*x509.Certificate) error {
-	for i, cert := range chain[:len(chain)-1] {
-		if err := a.checkLists(cert, issuerOf(chain[i+1])); err != nil {
-			return err
-		}
-		if a.ocsp != nil {
-			if err := a.ocsp.check(ctx, cert, chain[i+1]); err != nil {
-				return err
-			}
-		}
-	}
-	return a.options.Watch.check(ctx, chain)
-}
-
-// Revoked says whether a certificate may not be used any more, as far as can be told
-// at once: by the revocation lists and by what OCSP has answered. It is for live
-// connections, after SetCRLs; the error is the refusal. A certificate of which no
-// registered CA is the direct issuer is not on any list. What CAs say of themselves
-// (Options.Watch) is another matter: see direct.
-func (a *Authenticator) Revoked(cert *x509.Certificate) error {
-	if len(a.crls.Load().lists) == 0 && a.ocsp == nil {
-		return nil // and no signature has to be checked
-	}
-	for _, ca := range a.anchors.Load().cas {
-		if !bytes.Equal(cert.RawIssuer, ca.Certificate.RawSubject) || cert.CheckSignatureFrom(ca.Certificate) != nil {
-			continue
-		}
-		by := issuerOf(ca.Certificate)
-		if err := a.checkLists(cert, by); err != nil {
-			return err
-		}
-		if a.ocsp != nil {
-			if err := a.ocsp.known(cert, by); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // direct asks the registered CAs that have signed a certificate themselves, if there

@@ -1,7 +1,6 @@
 package x509auth
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
@@ -48,25 +47,6 @@ type list struct {
 	serials map[serial]struct{} // 16 bytes each and little more
 }
 
-// SetCRLs replaces the revocation lists. Each file is PEM, of one or more, or DER,
-// and has to be signed by a CA certificate that is set now. On an error nothing
-// changes. Of two lists for the same, the newer counts.
-func (a *Authenticator) SetCRLs(files [][]byte) error {
-	fresh := &revocations{map[issuer][]*list{}}
-	for i, file := range files {
-		if len(file) > maxCRL {
-			return fmt.Errorf("revocation list %d: longer than %d bytes", i+1, maxCRL)
-		}
-		for _, der := range crlsIn(file) {
-			if err := fresh.add(der, a.anchors.Load().cas); err != nil {
-				return fmt.Errorf("revocation list %d: %w", i+1, err)
-			}
-		}
-	}
-	a.crls.Store(fresh)
-	return nil
-}
-
 // crlsIn takes a file apart. What is not PEM is taken for DER.
 func crlsIn(file []byte) (ders [][]byte) {
 	for rest := file; ; {
@@ -82,30 +62,6 @@ func crlsIn(file []byte) (ders [][]byte) {
 		return [][]byte{file}
 	}
 	return ders
-}
-
-// add reads a list and files it under each CA that signed it: one key may have
-// several certificates.
-func (r *revocations) add(der []byte, cas []*CA) error {
-	crl, l, err := readList(der)
-	switch {
-	case err != nil:
-		return err
-	case l.updated.After(time.Now().Add(maxSkew)):
-		return errors.New("is from the future")
-	}
-	signed := map[issuer]bool{}
-	for _, ca := range cas {
-		by := issuerOf(ca.Certificate)
-		if !signed[by] && bytes.Equal(crl.RawIssuer, ca.Certificate.RawSubject) && crl.CheckSignatureFrom(ca.Certificate) == nil {
-			signed[by] = true
-			r.file(by, l)
-		}
-	}
-	if len(signed) == 0 {
-		return fmt.Errorf("no CA certificate of the namespace has signed it (issuer %.200q)", crl.Issuer.String())
-	}
-	return nil
 }
 
 // readList reads a list that is complete, whoever has signed it.
@@ -185,18 +141,6 @@ func scopeOf(crl *x509.RevocationList) (scope string, err error) {
 		}
 	}
 	return scope, nil
-}
-
-// checkLists looks a certificate up in its issuer's lists.
-func (a *Authenticator) checkLists(cert *x509.Certificate, by issuer) error {
-	lists := a.crls.Load().lists[by]
-	if err := onList(cert, lists); err != nil {
-		return err
-	}
-	if a.options.StaleCRL == RefuseStale {
-		return fresh(lists)
-	}
-	return nil
 }
 
 // onList refuses a certificate that is on one of its issuer's lists.

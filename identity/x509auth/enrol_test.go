@@ -65,14 +65,9 @@ func TestEnrolment(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := registry(t, client{Name: "c-old", AuthenticationName: "old"})
 			before := string(r.ByName("c-old").EncodeStored())
-			a := New(r, Options{
-				Sources:   []Source{FromDNS, FromSubject, FromURI},
-				Enrolment: &Enrolment{CAs: []string{"factory"}, Register: test.register(r)},
-			})
-			a.SetCAs([]*CA{factory.ca(t, "factory"), office.ca(t, "office")})
-			if err := a.SetCRLs([][]byte{factory.crl(t, 1, nil, revoked)}); err != nil {
-				t.Fatal(err)
-			}
+			a, _ := watching(t, factory.with(t, "factory", inFiles(t, factory.crl(t, 1, nil, revoked))), office.ca(t, "office"))
+			a.clients, a.options.Sources = r, []Source{FromDNS, FromSubject, FromURI}
+			a.options.Enrolment = &Enrolment{CAs: []string{"factory"}, Register: test.register(r)}
 			if strings.HasPrefix(test.want, "!") {
 				expect(t, a, test.c, test.want)
 				if r.Len() != 1 {

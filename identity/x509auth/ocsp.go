@@ -19,38 +19,26 @@ import (
 	"gridmq/internal/outbound"
 )
 
-// OCSP are the settings for asking an issuer whether a certificate is still good.
-// Without an answer nobody gets in. The zero value is ready to use.
-//
-// The address to ask is in the certificate. It is used only after a registered CA
-// has been found to vouch for the certificate, and redirects are not followed.
-type OCSP struct {
-	// Responder is asked instead of what certificates name: an http or https URL.
-	Responder string
-	// Transport sends the requests. Default http.DefaultTransport.
-	Transport http.RoundTripper
-	// Timeout bounds one question, waiting for its turn included. Default 5 s.
-	Timeout time.Duration
-	// AtOnce is how many questions are under way. Default 64.
-	AtOnce int
-	// CacheSize is how many answers are remembered, 200 bytes each. Default 10,000.
-	CacheSize int
-	// CacheFor is how long, and never longer than the answer says. Default 1 h.
-	CacheFor time.Duration
-
-	client *http.Client // takes the place of Transport
-}
-
 const maxAnswer = 64 << 10 // bytes
 
-// responders asks, and remembers answers.
+const (
+	atOnce         = 16     // questions to the responders of one CA at the same time
+	maxAnswersKept = 10_000 // 200 bytes each
+)
+
+// responders ask about the certificates below one CA, and remember answers.
+//
+// The address to ask is in the certificate, unless the settings have one. It is used
+// only after a registered CA has been found to vouch for the certificate, and
+// redirects are not followed.
 type responders struct {
-	OCSP
+	OCSPSettings
 	client *http.Client
 	slots  chan struct{}
 
 	mu      sync.Mutex
 	answers map[query]answer
+	most    int // of answers
 }
 
 // A query is which certificate of whom.
@@ -64,16 +52,12 @@ type answer struct {
 	until   time.Time
 }
 
-func newResponders(o OCSP) *responders {
-	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
-	o.AtOnce = cmp.Or(o.AtOnce, 64)
-	o.CacheSize = cmp.Or(o.CacheSize, 10_000)
-	o.CacheFor = cmp.Or(o.CacheFor, time.Hour)
-	client := o.client
-	if client == nil {
-		client = &http.Client{Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func newResponders(s OCSPSettings) (*responders, error) {
+	client, err := outbound.NewClient(outbound.Options{CAFile: s.CAFile, Connections: atOnce})
+	if err != nil {
+		return nil, err
 	}
-	return &responders{OCSP: o, client: client, slots: make(chan struct{}, o.AtOnce), answers: map[query]answer{}}
+	return &responders{OCSPSettings: s, client: client, slots: make(chan struct{}, atOnce), answers: map[query]answer{}, most: maxAnswersKept}, nil
 }
 
 // check refuses a certificate that its issuer does not call good.
@@ -104,7 +88,7 @@ func (a answer) verdict(cert *x509.Certificate) error {
 }
 
 func (r *responders) ask(ctx context.Context, cert, ca *x509.Certificate) (answer, error) {
-	ctx, stop := context.WithTimeout(ctx, r.Timeout)
+	ctx, stop := context.WithTimeout(ctx, r.timeout())
 	defer stop()
 	select {
 	case r.slots <- struct{}{}:
@@ -124,7 +108,7 @@ func (r *responders) ask(ctx context.Context, cert, ca *x509.Certificate) (answe
 	if err := mayAnswer(said, ca, now); err != nil {
 		return answer{}, err
 	}
-	until := now.Add(r.CacheFor)
+	until := now.Add(cmp.Or(r.Cache, time.Hour))
 	if !said.NextUpdate.IsZero() && said.NextUpdate.Before(until) {
 		until = said.NextUpdate
 	}
@@ -137,7 +121,7 @@ func (r *responders) ask(ctx context.Context, cert, ca *x509.Certificate) (answe
 
 // fetch sends one question to the certificate's responder.
 func (r *responders) fetch(ctx context.Context, cert, ca *x509.Certificate) ([]byte, error) {
-	at := r.Responder
+	at := r.URL
 	if at == "" && len(cert.OCSPServer) > 0 {
 		at = cert.OCSPServer[0]
 	}
@@ -205,7 +189,7 @@ func (r *responders) remember(q query, got answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for other := range r.answers {
-		if len(r.answers) < r.CacheSize {
+		if len(r.answers) < r.most {
 			break
 		}
 		delete(r.answers, other)

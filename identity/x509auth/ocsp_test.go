@@ -58,6 +58,19 @@ func signed(t testing.TB, ca, by, about *authority, edit func(*ocsp.Response)) [
 	return body
 }
 
+// asking is an authenticator of a client "press" below one CA, whose responder is r.
+func asking(t *testing.T, r *responder, ca *CA) (*Authenticator, *responders) {
+	t.Helper()
+	a, _ := watching(t, ca)
+	for _, rules := range a.options.Watch.now.Load().rules {
+		if asks := rules[0].responders; asks != nil {
+			asks.client.Transport = r
+			return a, asks
+		}
+	}
+	return a, nil
+}
+
 func withOCSP(c *x509.Certificate) { c.OCSPServer = []string{"http://ocsp.example/"} }
 
 func TestOCSP(t *testing.T) {
@@ -101,8 +114,7 @@ func TestOCSP(t *testing.T) {
 		}
 		for name, test := range tests {
 			r := &responder{answer: test.answer}
-			a := New(registry(t, client{AuthenticationName: "press"}), Options{OCSP: &OCSP{Transport: r}})
-			a.SetCAs([]*CA{root.ca(t, "root")})
+			a, _ := asking(t, r, root.with(t, "root", `{"ocsp":{"mode":"hard"}}`))
 			t.Log(name)
 			start := time.Now()
 			expect(t, a, hello("press", leaf), test.want)
@@ -117,8 +129,8 @@ func TestOCSP(t *testing.T) {
 			if test.want != unknown && r.asked.Load() != 1 {
 				t.Errorf("%s: asked %d times", name, r.asked.Load())
 			}
-			if revoked := a.Revoked(leaf.Certificate) != nil; revoked != strings.Contains(test.want, "was revoked") {
-				t.Errorf("%s: Revoked %v", name, revoked)
+			if stays := a.reviewed(t, leaf); stays == strings.Contains(test.want, "was revoked") {
+				t.Errorf("%s: a live client stays: %v", name, stays)
 			}
 		}
 	})
@@ -141,8 +153,7 @@ func TestOCSPAsksOnlyWhomItMay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.asked.Store(0)
-			a := New(registry(t, client{AuthenticationName: "press"}), Options{OCSP: &OCSP{Transport: r, Responder: test.responder}})
-			a.SetCAs([]*CA{root.ca(t, "root")})
+			a, _ := asking(t, r, root.with(t, "root", `{"ocsp":{"mode":"hard","url":`+text(test.responder)+`}}`))
 			expect(t, a, hello("press", test.leaf), test.want)
 			if n := r.asked.Load(); n != test.asked {
 				t.Errorf("asked %d times, want %d", n, test.asked)
@@ -158,8 +169,8 @@ func TestOCSPBounds(t *testing.T) {
 		root := (*authority)(nil).issue(t, asCA("root"))
 		leaf := root.issue(t, all(named("press"), withOCSP))
 		r := &responder{answer: answers(signed(t, root, root, leaf, func(r *ocsp.Response) { r.NextUpdate = r.ThisUpdate.Add(30 * time.Minute) }))}
-		a := New(registry(t, client{AuthenticationName: "press"}), Options{OCSP: &OCSP{Transport: r, CacheSize: 2, AtOnce: 1, Timeout: 3 * time.Second}})
-		a.SetCAs([]*CA{root.ca(t, "root")})
+		a, questions := asking(t, r, root.with(t, "root", `{"ocsp":{"mode":"hard","timeoutInSeconds":3}}`))
+		questions.most = 2
 		expect(t, a, hello("press", leaf), "c1")
 		time.Sleep(29 * time.Minute)
 		expect(t, a, hello("press", leaf), "c1")
@@ -169,12 +180,14 @@ func TestOCSPBounds(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		expect(t, a, hello("press", leaf), "!out of date")
 		for i := range 10 {
-			a.ocsp.remember(query{serial: serial{byte(i)}}, answer{})
+			questions.remember(query{serial: serial{byte(i)}}, answer{})
 		}
-		if n := len(a.ocsp.answers); n != 2 {
+		if n := len(questions.answers); n != 2 {
 			t.Errorf("%d answers kept", n)
 		}
-		a.ocsp.slots <- struct{}{} // another question is under way, for ever
+		for range atOnce { // other questions are under way, for ever
+			questions.slots <- struct{}{}
+		}
 		start := time.Now()
 		expect(t, a, hello("press", leaf), "!deadline exceeded")
 		if took := time.Since(start); took != 3*time.Second {

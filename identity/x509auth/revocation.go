@@ -52,7 +52,7 @@ func (s *OCSPSettings) asked() bool { return s.Mode > OCSPOff }
 // asked says whether revocation lists are wanted.
 func (s *CRLSettings) asked() bool { return s.PEM != "" || len(s.Files) > 0 }
 
-// OCSPSettings are [OCSP] as resources describe it.
+// OCSPSettings say whether the issuer of a certificate is asked if it is still good.
 type OCSPSettings struct {
 	Mode OCSPMode
 	// URL is asked instead of what certificates name.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,20 @@ func (a *authority) with(t testing.TB, name, ours string) *CA {
 		t.Fatal(err)
 	}
 	return ca
+}
+
+// inFiles are settings with revocation lists, a file each; none: no settings.
+func inFiles(t *testing.T, lists ...[]byte) string {
+	t.Helper()
+	var files []string
+	for i, list := range lists {
+		files = append(files, filepath.Join(t.TempDir(), strconv.Itoa(i)))
+		write(t, files[i], list)
+	}
+	if files == nil {
+		return `{}`
+	}
+	return `{"crl":{"files":` + string(identity.EncodeProperties(files)) + `}}`
 }
 
 func text(s string) string { return string(identity.EncodeProperties(s)) }
@@ -179,11 +194,8 @@ func TestWatchOCSP(t *testing.T) {
 			{"hard, fails", "hard", fails, "!OCSP did not tell", 1},
 		} {
 			t.Log(test.what)
-			a, _ := watching(t, root.with(t, "root", `{"ocsp":{"mode":"`+test.mode+`","url":"http://ocsp.example/","timeoutInSeconds":3}}`))
 			r := &responder{answer: test.answer}
-			for _, list := range a.options.Watch.now.Load().rules {
-				list[0].responders.client.Transport = r
-			}
+			a, _ := asking(t, r, root.with(t, "root", `{"ocsp":{"mode":"`+test.mode+`","url":"http://ocsp.example/","timeoutInSeconds":3}}`))
 			begin := time.Now()
 			expect(t, a, hello("press", leaf), test.want)
 			if took := time.Since(begin); took > 3*time.Second {

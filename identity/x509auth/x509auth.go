@@ -23,11 +23,6 @@ type Options struct {
 	// Sources are where the name comes from when the CONNECT has no user name: the
 	// first that the certificate has at all. Default: none, a user name is needed.
 	Sources []Source
-	// StaleCRL says what happens when a revocation list is older than it says that it
-	// is good for. Default: clients of its issuer are refused.
-	StaleCRL StalePolicy
-	// OCSP asks the issuer about each certificate. Default: nobody is asked.
-	OCSP *OCSP
 	// Watch knows what the CAs' own settings say of revocation. It may be older and
 	// live longer than the authenticator. Default: they say nothing.
 	Watch *Watch
@@ -42,18 +37,12 @@ type Authenticator struct {
 	clients Directory
 	options Options
 	anchors atomic.Pointer[anchors]
-	crls    atomic.Pointer[revocations]
-	ocsp    *responders // nil: not asked
 }
 
 // New makes an authenticator over the clients of a namespace, without any CA.
 func New(clients Directory, o Options) *Authenticator {
 	a := &Authenticator{clients: clients, options: o}
 	a.SetCAs(nil)
-	a.crls.Store(&revocations{})
-	if o.OCSP != nil {
-		a.ocsp = newResponders(*o.OCSP)
-	}
 	return a
 }
 
@@ -189,9 +178,6 @@ func (a *Authenticator) judge(ctx context.Context, client *identity.Client, cert
 		return refuse("the certificate does not have the name of client %q where %s wants it", client.Name, client.Scheme)
 	}
 	if byThumbprint { // needs no CA; one that is registered may still have revoked it
-		if err := a.Revoked(certs[0]); err != nil {
-			return err
-		}
 		return a.direct(ctx, certs[0])
 	}
 	_, err := a.verify(ctx, certs)

@@ -371,10 +371,8 @@ func TestTimePasses(t *testing.T) {
 func TestConcurrentSwaps(t *testing.T) {
 	root := (*authority)(nil).issue(t, asCA("root"))
 	leaf := root.issue(t, named("press"))
-	a := New(registry(t, client{AuthenticationName: "press"}), Options{})
-	cas := []*CA{root.ca(t, "root")}
-	a.SetCAs(cas)
-	crl := root.crl(t, 1, nil)
+	cas := []*CA{root.with(t, "root", inFiles(t, root.crl(t, 1, nil)))}
+	a, _ := watching(t, cas...)
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Go(func() {
@@ -382,17 +380,15 @@ func TestConcurrentSwaps(t *testing.T) {
 				if _, err := a.Authenticate(context.Background(), hello("press", leaf)); err != nil {
 					t.Error(err)
 				}
-				if err := a.Revoked(leaf.Certificate); err != nil {
-					t.Error(err)
+				if !a.reviewed(t, leaf) {
+					t.Error("a live client does not stay")
 				}
 			}
 		})
 		wg.Go(func() {
 			for range 50 {
+				a.options.Watch.Set(cas)
 				a.SetCAs(cas)
-				if err := a.SetCRLs([][]byte{crl}); err != nil {
-					t.Error(err)
-				}
 			}
 		})
 	}

@@ -27,22 +27,21 @@ import (
 // patience is how long anything may take on a machine that is busy.
 const patience = 60 * time.Second
 
+var programPath = filepath.Join(os.TempDir(), fmt.Sprintf("gridmq-interop-%d", os.Getpid()))
+
 // program builds the broker once.
 var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("gridmq-interop-%d", os.Getpid()))
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/gridmq")
+	cmd := exec.Command("go", "build", "-o", programPath, "./cmd/gridmq")
 	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the broker: %v\n%s", err, out)
 	}
-	return path, nil
+	return programPath, nil
 })
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := program(); err == nil {
-		os.Remove(path)
-	}
+	os.Remove(programPath)
 	os.Exit(code)
 }
 
