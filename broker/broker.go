@@ -50,6 +50,15 @@ type Relay interface {
 	Forward(namespace string, m *mqtt.Message) error
 }
 
+// A Router makes events of the messages of a namespace: step 5 of a PUBLISH.
+type Router interface {
+	// Route keeps m as an event, if it is to become one: the ticket is what its
+	// acknowledgement must wait for, and 0 when nothing was kept. It must not wait for
+	// the disk, and keeps neither m nor by, which is nil where nobody was found to be
+	// behind the message. Errors: those of store.Submit; then m is refused.
+	Route(m *mqtt.Message, by *Identity) (store.Ticket, error)
+}
+
 // Options makes a Broker.
 type Options struct {
 	Store      store.Store
@@ -72,6 +81,8 @@ type NamespaceConfig struct {
 	Limits        Limits
 	Authenticator Authenticator
 	Authorizer    Authorizer
+	// Router makes events of messages. nil: nobody does.
+	Router Router
 }
 
 // A Broker serves the connections of all namespaces.

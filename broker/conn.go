@@ -66,6 +66,7 @@ type conn struct {
 	greeted   bool   // CONNACK has been written
 	relief    chan struct{}
 	held      *deadline
+	pace      *pacer                // of what is sent; nil: no limit
 	gates     map[*mailbox]struct{} // where an acknowledgement waits
 	expiry    uint32                // of the session, as the client set it last
 	goodbye   bool                  // the client sent DISCONNECT without asking for its will

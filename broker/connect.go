@@ -239,7 +239,8 @@ func (c *conn) topicLimits(name string) error {
 // options negotiates the connection (section 3.1.2.11).
 func (c *conn) options(p *mqtt.Connect) session.Options {
 	l := c.limits
-	o := session.Options{Version: c.v, SendMaximum: l.SendMaximum, SendBytes: l.SendBytes, AliasIn: l.TopicAliasIn}
+	o := session.Options{Version: c.v, SendMaximum: l.SendMaximum, SendBytes: l.SendBytes, AliasIn: l.TopicAliasIn,
+		Pacer: c.newPacer()}
 	if !c.v5 {
 		return o
 	}

@@ -38,6 +38,7 @@ type house struct {
 	limits Limits
 	auth   Authorizer
 	who    Authenticator
+	router Router
 }
 
 // build starts a house with one namespace, "test", that allows everything.
@@ -62,7 +63,7 @@ func (h *house) start() {
 	h.t.Helper()
 	var err error
 	h.b, err = New(Options{Store: h.st, Namespaces: []NamespaceConfig{{
-		Name: "test", Limits: h.limits, Authenticator: h.who, Authorizer: h.auth,
+		Name: "test", Limits: h.limits, Authenticator: h.who, Authorizer: h.auth, Router: h.router,
 	}}})
 	if err != nil {
 		h.t.Fatalf("New: %v", err)

@@ -47,6 +47,11 @@ type Limits struct {
 	// The same of one session.
 	SessionConnectRate, SessionSubscribeRate, SessionPublishRate, SessionPublishBytes int
 
+	// DeliveryRate and DeliveryBytes bound what the namespace sends to its clients in
+	// the same way, the other two what one session is sent. What is too much waits in
+	// the session's queue.
+	DeliveryRate, DeliveryBytes, SessionDeliveryRate, SessionDeliveryBytes int
+
 	// ReconnectRate bounds the CONNECTs a second of one client, once it has proved who
 	// it is; ReconnectBurst is how many may come at once (default: a second's worth).
 	// It is for clients in a loop: far above what a sane one does.
@@ -116,6 +121,7 @@ func AzureLimits() Limits {
 		Sessions: 10_000, SessionsPerName: 1,
 		ConnectRate: 200, SubscribeRate: 200, PublishRate: 1000, PublishBytes: 1 << 20,
 		SessionConnectRate: 1, SessionSubscribeRate: 5, SessionPublishRate: 1000, SessionPublishBytes: 1 << 20,
+		DeliveryRate: 1000, DeliveryBytes: 1 << 20, SessionDeliveryRate: 100, SessionDeliveryBytes: 1 << 20,
 		Queue:                session.Bounds{Messages: 100, Bytes: 1 << 20, Policy: session.Terminate},
 		HoldAcknowledgements: 10 * time.Second,
 		Subscriptions:        50, NamespaceSubscriptions: 1_000_000, FiltersPerSubscribe: 10,

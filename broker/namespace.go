@@ -23,6 +23,7 @@ type namespace struct {
 	limits        atomic.Pointer[Limits]
 	authenticator Authenticator
 	authorizer    Authorizer
+	router        Router // nil: no message becomes an event
 	queues        *queue.Queues
 	log           store.LogID
 	newest        atomic.Uint64 // newest ticket that concerned a queue

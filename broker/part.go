@@ -30,6 +30,7 @@ func (ns *namespace) part(c *conn, taken, over bool) {
 	x.replays = nil
 	c.relieve()
 	ns.b.deadlines.remove(c.held)
+	c.pace.stop()
 	gates := c.gates
 	c.gates = nil
 	woken := x.relax()

@@ -14,7 +14,8 @@ type publication struct {
 	ns      *namespace
 	m       *mqtt.Message
 	now     int64
-	c       *conn // the publisher's; nil for a will
+	c       *conn     // the publisher's; nil for a will
+	by      *Identity // whose message it is
 	gate    *mailbox
 	stored  []storedTarget
 	msg     queue.Message
@@ -109,7 +110,7 @@ func (c *conn) publishAdmitted() error {
 	}
 	p := &c.pub
 	p.start(c.ns, &c.view, c.now)
-	p.c = c
+	p.c, p.by = c, c.id.Load()
 	if in.QoS == 2 && x.durable {
 		p.msg.Claim = queue.Claim{Queue: x.id, PacketID: in.PacketID}
 	}
@@ -195,6 +196,9 @@ func (c *conn) refusePublish(code mqtt.Code, reason string) error {
 func (c *conn) accept(t store.Ticket) error {
 	in, p := &c.in, &c.pub
 	if in.QoS == 0 {
+		if t != 0 {
+			c.owe(t)
+		}
 		return nil
 	}
 	ack, code := mqtt.PUBACK, mqtt.Success
@@ -226,6 +230,19 @@ func (c *conn) accept(t store.Ticket) error {
 	return nil
 }
 
+// owe holds a publisher of QoS 0 to what the disk can take: its messages are routed, and
+// there is no acknowledgement whose absence would slow it down. An answer without bytes
+// counts as one (see holdReading), and is due when the event is durable.
+func (c *conn) owe(t store.Ticket) {
+	c.notify(t)
+	x := c.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.conn == c {
+		x.s.AnswerRaw(nil, uint64(t))
+	}
+}
+
 // claim notes the identifier of a QoS 2 message that has just got its place in
 // the log: a snapshot that is taken now must know it, one taken before must not.
 func (c *conn) claim(t store.Ticket) {
@@ -237,7 +254,7 @@ func (c *conn) claim(t store.Ticket) {
 
 // start makes p ready for a message.
 func (p *publication) start(ns *namespace, m *mqtt.Message, now int64) {
-	p.ns, p.m, p.now, p.c, p.gate, p.retain, p.expired, p.count = ns, m, now, nil, nil, nil, nil, 0
+	p.ns, p.m, p.now, p.c, p.by, p.gate, p.retain, p.expired, p.count = ns, m, now, nil, nil, nil, nil, nil, 0
 	p.stored = p.stored[:0]
 	p.spread = p.spread[:0]
 	p.woken = p.woken[:0]
@@ -256,7 +273,7 @@ func (p *publication) forget() {
 	if cap(p.record) > keepBuffer {
 		p.record = nil
 	}
-	p.ns, p.m, p.c, p.gate, p.retain, p.expired, p.msg.Record = nil, nil, nil, nil, nil, nil, nil
+	p.ns, p.m, p.c, p.by, p.gate, p.retain, p.expired, p.msg.Record = nil, nil, nil, nil, nil, nil, nil, nil
 }
 
 // run takes the message through steps 2 to 6. The ticket is what an
@@ -284,12 +301,16 @@ func (p *publication) run(r *route) (store.Ticket, error) {
 		}
 		p.setRetained()
 	}
-	var ticket store.Ticket
+	ticket, err := p.event()
+	if err != nil {
+		return 0, err
+	}
 	if len(p.stored) > 0 || len(p.msg.Ops) > 0 || p.msg.Claim.Queue != 0 {
-		var err error
-		if ticket, err = p.commit(); err != nil {
+		t, err := p.commit()
+		if err != nil {
 			return 0, err
 		}
+		ticket = max(ticket, t)
 	}
 	for i := range r.targets {
 		t := &r.targets[i]
@@ -314,6 +335,16 @@ func (p *publication) run(r *route) (store.Ticket, error) {
 		}
 	}
 	return ticket, nil
+}
+
+// event keeps the message as an event, if it is to become one. It comes before the
+// queues have it: a publisher that is refused and sends it again makes another event at
+// worst, and events are delivered at least once.
+func (p *publication) event() (store.Ticket, error) {
+	if p.ns.router == nil {
+		return 0, nil
+	}
+	return p.ns.router.Route(p.m, p.by)
 }
 
 // keepFor adds a queue that must have the message in the store.
@@ -464,9 +495,10 @@ func (p *publication) toFlush(x *mailbox) {
 }
 
 // publishDetached publishes a message that no connection waits for: a will.
-func (ns *namespace) publishDetached(m *mqtt.Message, ops []store.Op) (store.Ticket, error) {
+func (ns *namespace) publishDetached(m *mqtt.Message, by *Identity, ops []store.Op) (store.Ticket, error) {
 	var p publication
 	p.start(ns, m, m.Published)
+	p.by = by
 	p.msg.Ops = append(p.msg.Ops, ops...)
 	t, err := p.run(ns.route([]byte(m.Topic)))
 	for _, x := range p.woken {

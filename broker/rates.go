@@ -40,6 +40,9 @@ func (b *bucket) takeOf(now int64, rate, size, n int) bool {
 	return true
 }
 
+// untake gives back what was taken for something that another limit refused.
+func (b *bucket) untake(n int) { b.left += float64(n) }
+
 // rates are a session's buckets while it is connected. They belong to the reader.
 type rates struct {
 	limited                     bool // there is a limit on PUBLISH
@@ -50,6 +53,7 @@ type rates struct {
 type namespaceRates struct {
 	mu                                    sync.Mutex
 	connects, subscribes, messages, bytes bucket
+	deliveries, deliveredBytes            bucket
 	sessions                              map[uint64]*bucket // CONNECTs, by a hash of whose they are
 	seed                                  maphash.Seed
 	swept                                 int64

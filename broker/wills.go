@@ -86,11 +86,12 @@ func (ns *namespace) sendWill(x *mailbox, w *session.Will, b *store.Batch) (stor
 		m.Expires = now + int64(w.Expiry)*1000
 	}
 	m.Published, m.Origin = now, uint64(x.id)
-	if v := ns.authorizer.Publish(x.sender(), m.Topic); v.Code.IsError() {
+	by := x.sender()
+	if v := ns.authorizer.Publish(by, m.Topic); v.Code.IsError() {
 		ns.b.metrics.willRefused()
 		return ns.submit(b)
 	}
-	t, err := ns.publishDetached(&m, b.Ops)
+	t, err := ns.publishDetached(&m, by, b.Ops)
 	if err == nil || errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrClosed) {
 		return t, err
 	}

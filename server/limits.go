@@ -22,7 +22,8 @@ func (s *Server) limitsOf(n *namespace.Namespace) broker.Limits {
 	}
 	l := file.limits()
 	if file.Profile == namespace.Azure {
-		for _, rate := range []*int{&l.Sessions, &l.ConnectRate, &l.SubscribeRate, &l.PublishRate, &l.PublishBytes} {
+		for _, rate := range []*int{&l.Sessions, &l.ConnectRate, &l.SubscribeRate, &l.PublishRate, &l.PublishBytes,
+			&l.DeliveryRate, &l.DeliveryBytes} {
 			*rate *= max(1, n.Capacity) // documented per throughput unit
 		}
 	}
@@ -34,7 +35,9 @@ func (s *Server) limitsOf(n *namespace.Namespace) broker.Limits {
 	}
 	for name, rate := range map[string]*int{"connects": &l.ConnectRate, "subscribes": &l.SubscribeRate,
 		"subscribesPerSession": &l.SessionSubscribeRate, "publishes": &l.PublishRate, "publishBytes": &l.PublishBytes,
-		"publishesPerSession": &l.SessionPublishRate, "publishBytesPerSession": &l.SessionPublishBytes} {
+		"publishesPerSession": &l.SessionPublishRate, "publishBytesPerSession": &l.SessionPublishBytes,
+		"deliveries": &l.DeliveryRate, "deliveryBytes": &l.DeliveryBytes,
+		"deliveriesPerSession": &l.SessionDeliveryRate, "deliveryBytesPerSession": &l.SessionDeliveryBytes} {
 		if v, given := n.GridMQ.Rates[name]; given {
 			*rate = int(v)
 		}

@@ -22,7 +22,9 @@ type phone struct {
 	released map[uint16]bool // PUBREL came, PUBCOMP not sent
 	seen     []string        // in order of first arrival, QoS 1 and 2
 	ids      map[string]uint16
-	resent   []string // on this connection
+	resent   []string          // on this connection
+	count    int               // PUBLISH packets, with those that came again
+	here     map[uint16]string // what of open came on this connection: an acknowledgement belongs to it
 }
 
 // read takes the session's bytes.
@@ -44,6 +46,7 @@ func (p *phone) packet(h mqtt.Header, body []byte) {
 		if err := in.Read(mqtt.V5, h.Flags, body); err != nil {
 			p.t.Fatalf("PUBLISH % x: %v", body, err)
 		}
+		p.count++
 		if in.QoS > 0 {
 			p.publish(&in)
 		}
@@ -64,6 +67,7 @@ func (p *phone) packet(h mqtt.Header, body []byte) {
 }
 
 func (p *phone) publish(in *mqtt.Publish) {
+	p.here[in.PacketID] = string(in.Payload)
 	id, payload := in.PacketID, string(in.Payload)
 	if old, taken := p.open[id]; taken && old != payload {
 		p.t.Fatalf("identifier %d reused for %q while %q is open", id, payload, old) // [MQTT-2.2.1-4]
@@ -100,9 +104,21 @@ func (k *keeper) Done(seq uint64, _ *Item, why Reason) {
 func (k *keeper) Sent(byte, int) {}
 func (k *keeper) Dropped(Reason) {}
 
+// A turnstile is a Pacer that lets through as many as it was told.
+type turnstile struct{ left, passed int }
+
+func (g *turnstile) MaySend(int64, int) bool {
+	if g.left == 0 {
+		return false
+	}
+	g.left--
+	g.passed++
+	return true
+}
+
 // TestHistories drives a durable session and a client through random histories:
 // messages, acknowledgements in any order, lost connections, payloads that have
-// to be loaded again.
+// to be loaded again, a pacer that holds back.
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keep := &keeper{}
@@ -111,9 +127,10 @@ func TestHistories(t *testing.T) {
 		place := uint64(0)
 		p := &phone{
 			t: t, max: rapid.IntRange(1, 5).Draw(t, "receive maximum"), open: map[uint16]string{}, qos: map[uint16]byte{},
-			half: map[uint16]bool{}, released: map[uint16]bool{}, ids: map[string]uint16{},
+			half: map[uint16]bool{}, released: map[uint16]bool{}, ids: map[string]uint16{}, here: map[uint16]string{},
 		}
 		online := false
+		pace := &turnstile{}
 		pump := func() {
 			for s.Pump(0) {
 				s.Missing(3, func(seq, pos uint64) { defer s.Fill(seq, pos, stored[pos]) })
@@ -121,7 +138,7 @@ func TestHistories(t *testing.T) {
 			p.read(s.TakeOut(nil))
 		}
 		connect := func() {
-			s.Connect(Options{Version: mqtt.V5, SendMaximum: uint16(p.max)})
+			s.Connect(Options{Version: mqtt.V5, SendMaximum: uint16(p.max), Pacer: pace})
 			online, p.resent = true, nil
 			pump()
 		}
@@ -142,6 +159,10 @@ func TestHistories(t *testing.T) {
 				s.Settle(committed)
 				pump()
 			},
+			"let through": func(t *rapid.T) {
+				pace.left += rapid.IntRange(1, 9).Draw(t, "more")
+				pump()
+			},
 			"connect": func(t *rapid.T) {
 				if !online {
 					connect()
@@ -151,6 +172,7 @@ func TestHistories(t *testing.T) {
 				s.Disconnect()
 				online = false
 				clear(p.released)
+				clear(p.here)
 			},
 			"restart": func(t *rapid.T) { // a crash of the broker: state from a snapshot
 				state := s.AppendState(nil)
@@ -160,12 +182,14 @@ func TestHistories(t *testing.T) {
 				}
 				online = false
 				clear(p.released)
+				clear(p.here)
 			},
 			"acknowledge": func(t *rapid.T) {
-				if !online || len(p.open) == 0 {
+				if !online || len(p.here) == 0 {
 					return
 				}
-				id := anyKey(t, p.open)
+				id := anyKey(t, p.here)
+				delete(p.here, id)
 				a := &mqtt.Ack{Type: mqtt.PUBACK, PacketID: id}
 				if p.qos[id] == 2 {
 					a.Type = mqtt.PUBREC
@@ -192,10 +216,14 @@ func TestHistories(t *testing.T) {
 				if got, want := len(p.open)+len(p.half), s.queue.count; got > want {
 					t.Fatalf("client has %d open, session %d", got, want)
 				}
+				if p.count != pace.passed {
+					t.Fatalf("the client got %d PUBLISH packets, the pacer let %d through", p.count, pace.passed)
+				}
 			},
 		})
 		// In the end everything arrives, once, in order.
 		s.Committed(place)
+		pace.left = 1 << 30
 		if !online {
 			connect()
 		}

@@ -35,7 +35,7 @@ func (s *Session) DeliverZero(m *mqtt.Message, d *Delivery, retained bool, now i
 		return
 	}
 	it := Item{Msg: m, Delivery: d, Size: size(m), Retain: retained || m.Retain && d.RetainAsPublished}
-	if s.zero.len() == 0 && len(s.out) < outLimit {
+	if s.zero.len() == 0 && len(s.out) < outLimit && s.paced(m, now) {
 		s.writePublish(&it, 0, now)
 		return
 	}
@@ -90,7 +90,7 @@ func (s *Session) Deliver(m *mqtt.Message, d *Delivery, p Place, now int64) uint
 		s.unsafe = append(s.unsafe, pledge{seq, p.Ticket})
 	}
 	s.queue.Push(it)
-	if s.online && seq == s.next && s.room() && s.mayStart(seq, &it) {
+	if s.online && seq == s.next && s.room() && s.mayStart(seq, &it) && s.paced(m, now) {
 		s.start(seq, now)
 	}
 	if it := s.queue.At(seq); it != nil && it.Msg != nil {
@@ -205,6 +205,11 @@ func (s *Session) mayStart(seq uint64, it *Item) bool {
 	return it.QoS < 2 || len(s.unsafe) == 0 || seq < s.unsafe[0].seq
 }
 
+// paced asks whether m may be sent now. It counts what it allows, so it is asked last.
+func (s *Session) paced(m *mqtt.Message, now int64) bool {
+	return s.opt.Pacer == nil || s.opt.Pacer.MaySend(now, len(m.Payload))
+}
+
 // Committed says that everything up to ticket is durable.
 func (s *Session) Committed(ticket uint64) {
 	n := 0
@@ -232,13 +237,16 @@ func (s *Session) Pump(now int64) (load bool) {
 			continue
 		case it.Msg == nil:
 			return true
-		case !s.mayStart(s.next, it):
+		case !s.mayStart(s.next, it) || !s.paced(it.Msg, now):
 			return false
 		}
 		s.start(s.next, now)
 	}
 	for s.zero.len() > 0 && len(s.out) < outLimit {
 		it := *s.zero.at(0)
+		if !s.paced(it.Msg, now) {
+			return false
+		}
 		s.zero.pop()
 		s.zeroSize -= int(it.Size)
 		s.writePublish(&it, 0, now)

@@ -37,6 +37,15 @@ type Options struct {
 	AliasOut, AliasIn uint16
 	// ReceiveMaximum bounds the client's unacknowledged messages [MQTT-3.3.4-9].
 	ReceiveMaximum uint16
+	// Pacer bounds how much is sent in a time. nil: no limit.
+	Pacer Pacer
+}
+
+// A Pacer says when the next PUBLISH may be sent.
+type Pacer interface {
+	// MaySend is asked before each, with the bytes of its payload. After a false the
+	// message waits, and the pacer sees to it that Pump is called again.
+	MaySend(now int64, payload int) bool
 }
 
 // Bounds limits what waits for the client. Zero: no limit.
