@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 
 	"gridmq/identity"
@@ -12,18 +13,34 @@ const (
 	SubscribeAction = "Microsoft.EventGrid/topicSpaces/subscribe/action"
 )
 
-// The built-in roles that have them. The other roles are for other doors.
+// The data actions that concern namespace topics: to publish events; to receive and
+// settle them. Source: spec/namespace-topics.md, section 4.5.
 const (
-	PublisherRole  = "EventGrid TopicSpaces Publisher"
-	SubscriberRole = "EventGrid TopicSpaces Subscriber"
+	SendAction    = "Microsoft.EventGrid/events/send/action"
+	ReceiveAction = "Microsoft.EventGrid/events/receive/action"
+)
+
+// The built-in roles that have data actions. The other roles are for other doors.
+const (
+	PublisherRole   = "EventGrid TopicSpaces Publisher"
+	SubscriberRole  = "EventGrid TopicSpaces Subscriber"
+	SenderRole      = "EventGrid Data Sender"
+	ReceiverRole    = "EventGrid Data Receiver"
+	ContributorRole = "EventGrid Data Contributor"
 )
 
 // roleActions has the built-in roles by name and by id, in lower case.
-var roleActions = map[string]string{
-	fold(PublisherRole):                    PublishAction,
-	"a12b0b94-b317-4dcd-84a8-502ce99884c6": PublishAction,
-	fold(SubscriberRole):                   SubscribeAction,
-	"4b0f2fd7-60b4-4eca-896f-4435034f8bf5": SubscribeAction,
+var roleActions = map[string][]string{
+	fold(PublisherRole):                    {PublishAction},
+	"a12b0b94-b317-4dcd-84a8-502ce99884c6": {PublishAction},
+	fold(SubscriberRole):                   {SubscribeAction},
+	"4b0f2fd7-60b4-4eca-896f-4435034f8bf5": {SubscribeAction},
+	fold(SenderRole):                       {SendAction},
+	"d5a91429-5739-47e2-a06b-3470a27159e7": {SendAction},
+	fold(ReceiverRole):                     {ReceiveAction},
+	"78cbd9e7-9798-4e2e-9b5a-547d9ebb31fb": {ReceiveAction},
+	fold(ContributorRole):                  {SendAction, ReceiveAction},
+	"1d8c3fe3-8864-474b-8749-01e3783e8157": {SendAction, ReceiveAction},
 }
 
 const (
@@ -41,13 +58,13 @@ type RoleAssignment struct {
 	PrincipalType string
 	// Role is a built-in role by its name, its id or the ARM id of its definition;
 	// one of the data actions; or the name of a custom role, which has DataActions.
-	// A role that knows nothing of topic spaces gives nothing.
+	// A role without data actions gives nothing here.
 	Role string
 	// DataActions and NotDataActions are those of a custom role, '*' for any text.
 	// What is in both is not given.
 	DataActions, NotDataActions []string
-	// Scope is the ARM path of a subscription, resource group, namespace or topic
-	// space, and includes everything below it.
+	// Scope is the ARM path of a subscription, resource group, namespace, topic
+	// space or namespace topic, and includes everything below it.
 	Scope string
 }
 
@@ -74,7 +91,7 @@ func DecodeRoleAssignment(name string, properties []byte) (*RoleAssignment, erro
 	a.DataActions, _ = p.Texts("dataActions", maxDataActions)
 	a.NotDataActions, _ = p.Texts("notDataActions", maxDataActions)
 	if a.Scope != "" && !validScope(a.Scope) {
-		p.Fail("scope", "want /subscriptions/{s}, continued with /resourceGroups/{g}, /providers/Microsoft.EventGrid/namespaces/{n} and /topicSpaces/{t} as far as wanted")
+		p.Fail("scope", "want /subscriptions/{s}, continued with /resourceGroups/{g}, /providers/Microsoft.EventGrid/namespaces/{n} and /topicSpaces/{t} or /topics/{t} as far as wanted")
 	}
 	if err := p.Err(); err != nil {
 		return nil, err
@@ -127,13 +144,37 @@ func (a *RoleAssignment) Replaces(old *RoleAssignment) error {
 
 // gives says whether the role has the permission.
 func (a *RoleAssignment) gives(p Permission) bool {
-	want := [...]string{PublishAction, SubscribeAction}[p]
+	return a.has([...]string{PublishAction, SubscribeAction}[p])
+}
+
+// has says whether the role has one of the data actions above.
+func (a *RoleAssignment) has(want string) bool {
 	role := strings.TrimRight(a.Role, "/")
 	role = role[strings.LastIndexByte(role, '/')+1:]
-	if strings.EqualFold(a.Role, want) || roleActions[fold(role)] == want {
+	if strings.EqualFold(a.Role, want) || slices.Contains(roleActions[fold(role)], want) {
 		return true
 	}
 	return anyAction(a.DataActions, want) && !anyAction(a.NotDataActions, want)
+}
+
+// Allows says whether a gives who a data action at the resource of that ARM id: a
+// namespace or a topic of it (".../namespaces/plant/topics/orders").
+// Source: spec/namespace-topics.md, section 4.5.
+func (a *RoleAssignment) Allows(who *identity.Principal, action, id string) bool {
+	return a.has(action) && a.isFor(who) && contains(a.Scope, id)
+}
+
+// contains says whether the resource of that id is scope, or below it.
+func contains(scope, id string) bool {
+	at, want := segments(scope), segments(id)
+	if !strings.HasPrefix(scope, "/") || len(at) > len(want) {
+		return false
+	}
+	switch len(at) { // a subscription, group, namespace, or part of one
+	case 2, 4, 8, 10:
+		return slices.Equal(at, want[:len(at)])
+	}
+	return false
 }
 
 func anyAction(patterns []string, action string) bool {

@@ -99,6 +99,60 @@ func TestDirectoryClientsHaveAnObjectIDAndNoAttributes(t *testing.T) {
 	}
 }
 
+// spec/namespace-topics.md, section 4.5.
+func TestRoleAssignmentsForNamespaceTopics(t *testing.T) {
+	const orders = plant + "/topics/orders"
+	who := &identity.Principal{Name: "name", Method: identity.DirectoryToken, Object: objectA, Groups: []string{groupB}}
+	tests := map[string]struct {
+		role, scope   string
+		send, receive bool
+		id            string // of what is asked for; default: orders
+	}{
+		"sender":                       {SenderRole, plant, true, false, ""},
+		"sender's id":                  {"D5A91429-5739-47e2-a06b-3470a27159e7", plant, true, false, ""},
+		"receiver":                     {ReceiverRole, plant, false, true, ""},
+		"receiver's id":                {"78cbd9e7-9798-4e2e-9b5a-547d9ebb31fb", plant, false, true, ""},
+		"contributor":                  {ContributorRole, plant, true, true, ""},
+		"contributor's definition":     {"/providers/Microsoft.Authorization/roleDefinitions/1d8c3fe3-8864-474b-8749-01e3783e8157", plant, true, true, ""},
+		"data action":                  {SendAction, plant, true, false, ""},
+		"MQTT publisher":               {PublisherRole, plant, false, false, ""},
+		"management":                   {"EventGrid Contributor", plant, false, false, ""},
+		"owner":                        {"Owner", plant, false, false, ""},
+		"scope: subscription":          {ContributorRole, "/subscriptions/s1", true, true, ""},
+		"scope: group":                 {ContributorRole, "/subscriptions/s1/resourceGroups/g1", true, true, ""},
+		"scope: topic":                 {ContributorRole, orders, true, true, ""},
+		"scope: topic, other case":     {ContributorRole, plant + "/Topics/ORDERS/", true, true, ""},
+		"scope: begins like the topic": {ContributorRole, plant + "/topics/order", false, false, ""},
+		"scope: another topic":         {ContributorRole, plant + "/topics/ordersx", false, false, ""},
+		"scope: topic space":           {ContributorRole, plant + "/topicSpaces/orders", false, false, ""},
+		"scope: provider":              {ContributorRole, "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.EventGrid", false, false, ""},
+		"scope: below":                 {ContributorRole, orders + "/eventSubscriptions/s", false, false, ""},
+		"scope: another namespace":     {ContributorRole, plant + "2", false, false, ""},
+		"scope: nothing":               {ContributorRole, "", false, false, ""},
+		"scope: everything":            {ContributorRole, "/", false, false, ""},
+		"scope: topic, of namespace":   {ContributorRole, orders, false, false, plant},
+		"scope: namespace, of it":      {ContributorRole, plant, true, true, plant},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if tt.id == "" {
+				tt.id = orders
+			}
+			a := &RoleAssignment{Name: "r", Principal: groupB, Role: tt.role, Scope: tt.scope}
+			if send, receive := a.Allows(who, SendAction, tt.id), a.Allows(who, ReceiveAction, tt.id); send != tt.send || receive != tt.receive {
+				t.Errorf("send %v, receive %v; want %v, %v", send, receive, tt.send, tt.receive)
+			}
+			if a.Allows(&identity.Principal{Object: groupB[:35] + "c"}, SendAction, tt.id) {
+				t.Error("somebody else may send")
+			}
+		})
+	}
+	custom := &RoleAssignment{Principal: objectA, Role: "Plant", DataActions: []string{"Microsoft.EventGrid/events/*"}, NotDataActions: []string{ReceiveAction}, Scope: plant}
+	if !custom.Allows(who, SendAction, orders) || custom.Allows(who, ReceiveAction, orders) {
+		t.Error("a custom role is judged wrongly")
+	}
+}
+
 func TestMatchAction(t *testing.T) {
 	tests := []struct {
 		pattern, s string

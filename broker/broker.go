@@ -109,7 +109,8 @@ type Broker struct {
 	arrived  atomic.Int64 // connections since the last beat
 	arrivals int64        // the heartbeat's: since settle
 	crowded  atomic.Bool  // many are arriving
-	calmedAt int64        // the heartbeat's: what it was at the last beat
+	calmedAt int64        // the heartbeat's: what it was at the last look
+	calmFor  int          // the heartbeat's: looks since it has changed
 	gaveBack time.Time    // the heartbeat's
 	failed   chan struct{}
 	fail     sync.Once
@@ -245,14 +246,20 @@ func (b *Broker) Close() error {
 // until when the clients were there.
 const beatEvery = 5 * time.Second
 
+// lookEvery is the time between two looks at who has come and who has become quiet.
+const lookEvery = time.Second
+
 func (b *Broker) beat(ctx context.Context) {
-	tick := time.NewTicker(beatEvery)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-tick.C:
 			b.settle()
 			b.giveBack()
+			if n%int(beatEvery/lookEvery) != 0 {
+				continue
+			}
 			for _, ns := range b.all() {
 				ns.beat(time.Now().UnixMilli())
 				ns.rates.tidy(time.Now().UnixMilli())

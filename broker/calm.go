@@ -98,9 +98,10 @@ func (b *Broker) giveBack() {
 	open := len(b.conns)
 	b.mu.Unlock()
 	n := b.calmed.Load()
-	still := n == b.calmedAt // else more are about to follow
-	b.calmedAt = n
-	if still && n >= calmMany && n >= int64(open/4) && time.Since(b.gaveBack) > time.Minute {
+	if b.calmFor++; n != b.calmedAt { // more are about to follow
+		b.calmedAt, b.calmFor = n, 0
+	}
+	if b.calmFor >= calmLooks && n >= calmMany && n >= int64(open/4) && time.Since(b.gaveBack) > time.Minute {
 		b.calmed.Store(0)
 		b.gaveBack = time.Now()
 		debug.FreeOSMemory()
@@ -115,7 +116,7 @@ func (b *Broker) settle() {
 	b.arrivals += n
 	switch {
 	case b.arrivals < calmMany:
-	case n <= b.arrivals/20:
+	case n <= b.arrivals/100:
 		b.arrivals = 0
 		runtime.GC()
 		b.crowded.Store(false)
@@ -127,6 +128,9 @@ func (b *Broker) settle() {
 // calmMany is how many connections have to become quiet for giveBack, and to arrive
 // for settle.
 const calmMany = 500
+
+// calmLooks is how many looks in a row must find no more of them.
+const calmLooks = 3
 
 // park waits for something to read. errCalm asks for a fresh goroutine.
 func (c *conn) park() error {

@@ -96,11 +96,8 @@ func (c *call) listChildren(l place, kind *resource.Kind, parent string) error {
 	if err := c.mayList(action, id); err != nil {
 		return err
 	}
-	if c.find(l) == nil {
-		return refuse(http.StatusNotFound, codeNoParent, "The namespace %q was not found.", l.id())
-	}
-	if parent != "" && c.plane.set.Get(resource.NewKey(l.ns, c.plane.set.Kind(kind.Parent), strings.TrimSuffix(parent, "/"))) == nil {
-		return refuse(http.StatusNotFound, codeNoParent, "%s %q was not found.", kind.Parent, strings.TrimSuffix(parent, "/"))
+	if _, err := c.parent(l, kind, parent); err != nil {
+		return err
 	}
 	return c.listKind(l.ns, kind, strings.ToLower(parent), action)
 }

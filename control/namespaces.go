@@ -4,10 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"gridmq/control/audit"
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
-	"gridmq/control/tree"
 )
 
 const namespaceType = eventGrid + "/namespaces"
@@ -60,65 +58,6 @@ func (c *call) placeFor(t *thing) error {
 	}
 	t.after = func() error { return c.plane.ensureGroup(c.r.Context(), c.actor(), t.sub, t.group) }
 	return nil
-}
-
-func (c *call) namespaceAction(l place, action string) error {
-	t := c.namespaceThing(l)
-	canonical := map[string]string{"listkeys": "listKeys", "regeneratekey": "regenerateKey",
-		"validatecustomdomainownership": "validateCustomDomainOwnership"}[action]
-	operation := namespaceType + "/" + canonical + "/action"
-	if err := c.may(operation, t.id); err != nil {
-		return err
-	}
-	if t.existing == nil {
-		return notFound(t.id)
-	}
-	switch action {
-	case "listkeys":
-		c.plane.audit.Record(c.r.Context(), audit.Entry{Operator: c.caller.Name, From: c.fromText(), Operation: operation, Resource: t.id,
-			Result: audit.Succeeded, Request: c.id})
-		return c.answerKeys(t.existing)
-	case "regeneratekey":
-		return c.regenerateKey(t, operation)
-	}
-	return c.validateDomains(t, operation)
-}
-
-func (c *call) answerKeys(r *resource.Resource) error {
-	keys := r.Noun.(*namespace.Namespace).Keys
-	c.answer(http.StatusOK, map[string]string{"key1": keys[0], "key2": keys[1]})
-	return nil
-}
-
-func (c *call) regenerateKey(t *thing, operation string) error {
-	if err := c.read(); err != nil {
-		return err
-	}
-	body, err := tree.Parse(c.body)
-	if err != nil {
-		return refuse(http.StatusBadRequest, codeContent, "The body cannot be read: %v.", err)
-	}
-	name, _ := tree.Get(body, "keyName")
-	text, _ := name.(string)
-	which := map[string]int{"key1": 0, "key2": 1}
-	at, ok := which[strings.ToLower(text)]
-	if !ok {
-		return refuse(http.StatusBadRequest, codeInvalid, "keyName must be key1 or key2.").at("keyName")
-	}
-	out, err := c.modify(t, operation, func(noun any) (any, error) { return noun.(*namespace.Namespace).WithNewKey(at), nil })
-	if err != nil {
-		return err
-	}
-	return c.answerKeys(out.New)
-}
-
-func (c *call) modify(t *thing, operation string, change func(any) (any, error)) (*resource.Outcome, error) {
-	q, err := c.request(t, operation)
-	if err != nil {
-		return nil, err
-	}
-	q.DryRun = false
-	return c.plane.set.Modify(c.r.Context(), q, change)
 }
 
 // validateDomains looks again for the proofs of domains that are not approved.

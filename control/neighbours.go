@@ -160,10 +160,9 @@ func (c *call) listOperations() error {
 		for verb, text := range map[string]string{"read": "Read", "write": "Write", "delete": "Delete"} {
 			add(k.Type+"/"+verb, k.Name, text+" "+k.Name)
 		}
-	}
-	for action, text := range map[string]string{"listKeys": "List keys", "regenerateKey": "Regenerate a key",
-		"validateCustomDomainOwnership": "Validate custom domains"} {
-		add(namespaceType+"/"+action+"/action", resource.Namespaces, text+" of namespaces")
+		for _, action := range k.Actions {
+			add(k.Type+"/"+action+"/action", k.Name, actionTexts[action])
+		}
 	}
 	slices.SortFunc(value, func(a, b any) int {
 		return strings.Compare(a.(map[string]any)["name"].(string), b.(map[string]any)["name"].(string))

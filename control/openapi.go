@@ -19,6 +19,7 @@ func (c *call) openAPI() error {
 	const ns = namespaceTemplate
 	for _, k := range c.plane.set.Kinds() {
 		if k.Name == resource.Namespaces {
+			describeActions(paths, k, ns)
 			paths[ns] = operations(k, ns, "get", "put", "patch", "delete")
 			paths[strings.TrimSuffix(ns, "/{namespaceName}")] = operations(k, "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}", "list")
 			continue
@@ -45,6 +46,7 @@ func (c *call) openAPI() error {
 			verbs = append(verbs, "patch")
 		}
 		paths[one] = operations(k, one, verbs...)
+		describeActions(paths, k, one)
 	}
 	for _, r := range others {
 		m, _ := paths[r.path].(map[string]any)
@@ -68,11 +70,24 @@ func (c *call) openAPI() error {
 	return nil
 }
 
+// actionTexts say what actions do.
+var actionTexts = map[string]string{
+	resource.ListKeys:        "Show both access keys",
+	resource.RegenerateKey:   "Make an access key anew",
+	resource.ValidateDomains: "Look for proofs of ownership",
+	resource.FullURL:         "Show the whole URL of a webhook",
+	resource.Attributes:      "Show the delivery attributes, secrets too",
+}
+
+func describeActions(paths map[string]any, k *resource.Kind, one string) {
+	for _, a := range k.Actions {
+		path := one + "/" + a
+		paths[path] = map[string]any{"parameters": parameters(path), "post": operation(actionTexts[a], true)}
+	}
+}
+
 // others are the routes that no kind of resource makes.
 var others = []struct{ method, path, summary string }{
-	{"post", namespaceTemplate + "/listKeys", "Show both access keys"},
-	{"post", namespaceTemplate + "/regenerateKey", "Make an access key anew"},
-	{"post", namespaceTemplate + "/validateCustomDomainOwnership", "Look for proofs of ownership"},
 	{"get", namespaceTemplate + "/privateEndpointConnections", "List private end points; there are none"},
 	{"get", namespaceTemplate + "/privateEndpointConnections/{name}", "Show a private end point; there is none"},
 	{"put", namespaceTemplate + "/privateEndpointConnections/{name}", "Refused: there are no private end points"},

@@ -15,6 +15,7 @@ import (
 	"gridmq/control/operator"
 	"gridmq/control/resource"
 	"gridmq/control/role"
+	"gridmq/control/subscription"
 	"gridmq/store"
 )
 
@@ -41,8 +42,12 @@ type Options struct {
 	// Domain is that of the built-in host names, <namespace>.<Domain>. Default:
 	// namespaces have none.
 	Domain string
-	// Rules are those of namespaces. Location and Domain are filled in.
+	// Rules are those of namespaces. Location, Domain and Routing are filled in.
 	Rules namespace.Rules
+	// EventSubscriptions are the rules of those.
+	EventSubscriptions subscription.Rules
+	// Endpoints are asked before events are pushed to them. Default: they agree.
+	Endpoints EndpointValidator
 	// Quota is how many resources of a kind a namespace may have. Default: in
 	// profile azure the documented numbers, else those of the kinds.
 	Quota func(namespace *resource.Resource, kind *resource.Kind) int
@@ -93,6 +98,9 @@ func (o Options) withDefaults() Options {
 	}
 	o.Rules.Location = cmp.Or(o.Rules.Location, o.Locations[0])
 	o.Rules.Domain = cmp.Or(o.Rules.Domain, o.Domain)
+	if o.Rules.Routing == nil {
+		o.Rules.Routing = resource.ReadRouting
+	}
 	o.Concurrent = cmp.Or(o.Concurrent, 256)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Now == nil {
@@ -132,9 +140,13 @@ func Open(ctx context.Context, o Options) (*Plane, error) {
 		return nil, err
 	}
 	p.door = operator.NewDoor(operator.Options{Local: o.Operators, Verifier: o.Verifier, Assigned: p.assigned, Now: o.Now})
+	rules := resource.Rules{Namespace: o.Rules, Subscriptions: o.EventSubscriptions, TopicExists: o.TopicExists, Ownership: p.owner.check, Now: o.Now}
+	if o.Endpoints != nil {
+		rules.Endpoint = o.Endpoints.ValidateEndpoint
+	}
 	p.set, err = resource.Open(ctx, resource.Options{
 		Store: o.Store, Apply: p.apply, Impact: o.Impact, Quota: o.Quota, Audit: p.audit, Now: o.Now, Logger: o.Logger,
-		Kinds: resource.Kinds(resource.Rules{Namespace: o.Rules, TopicExists: o.TopicExists, Ownership: p.owner.check}),
+		Kinds: resource.Kinds(rules),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("management plane: %w", err)
@@ -195,8 +207,8 @@ func (p *Plane) assigned(object string) (list []operator.Grant) {
 
 // azureQuotas are per namespace; clients and topics per throughput unit.
 var azureQuotas = map[string]int{
-	"caCertificates": 10, "clientGroups": 10, "topicSpaces": 10, "permissionBindings": 100, "clients": 10_000, "topics": 100,
-	"eventSubscriptions": 500,
+	"caCertificates": 10, "clientGroups": 10, "topicSpaces": 10, "permissionBindings": 100, "clients": 10_000, resource.Topics: 100,
+	resource.Subscriptions: 500, // of a topic
 }
 
 // Quota is the number of resources of a kind that a namespace may have by its
@@ -210,7 +222,7 @@ func Quota(ns *resource.Resource, kind *resource.Kind) int {
 		return 0
 	}
 	quota := azureQuotas[kind.Name]
-	if kind.Name == "clients" || kind.Name == "topics" {
+	if kind.Name == "clients" || kind.Name == resource.Topics {
 		quota *= n.Capacity
 	}
 	return quota

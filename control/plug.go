@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"gridmq/delivery"
 )
 
 // What the server plugs in. All methods may be called concurrently, and namespaces
@@ -61,6 +63,13 @@ type Subscription struct {
 	Filter string `json:"filter"`
 	QoS    byte   `json:"qos"`
 	Share  string `json:"share,omitempty"`
+}
+
+// An EndpointValidator asks the endpoint of a push subscription whether it wants the
+// events of a namespace. An error is told to whoever makes the subscription.
+type EndpointValidator interface {
+	// ValidateEndpoint takes half a minute at most. What it is told holds secrets.
+	ValidateEndpoint(ctx context.Context, namespace string, d *delivery.Destination) error
 }
 
 // A RefusalLog remembers who was not let in lately, and why.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"gridmq/control/resource"
@@ -16,6 +17,7 @@ type thing struct {
 	id        string
 	action    string // without its last part, as "Microsoft.EventGrid/namespaces/clients"
 	existing  *resource.Resource
+	above     error // that what it lies below is not there; nil: it is
 
 	sub, group, scope string       // where a new one is
 	after             func() error // done before a PUT is answered
@@ -202,24 +204,52 @@ func (c *call) known(sub string) error {
 	return refuse(http.StatusNotFound, "SubscriptionNotFound", "The subscription %q was not found.", sub)
 }
 
-// child is a resource below a namespace.
-func (c *call) child(l place, kind *resource.Kind, name string) error {
-	t := &thing{kind: kind, namespace: l.ns, name: name, action: eventGrid + "/namespaces/" + kind.Name}
-	ns := c.find(l)
+// childThing is a resource below a namespace, or below one there.
+func (c *call) childThing(l place, kind *resource.Kind, name string) *thing {
+	parent, above := c.parent(l, kind, name)
+	if parent != nil && kind.Parent != "" { // the first spelling stays
+		name = parent.Name + name[strings.IndexByte(name, '/'):]
+	}
+	t := &thing{kind: kind, namespace: l.ns, name: name, above: above, action: eventGrid + "/namespaces/" + kind.Name}
 	t.id = l.id() + "/" + kind.Name + "/" + name
 	if kind.Parent != "" {
 		above, below, _ := strings.Cut(name, "/")
 		t.id = l.id() + "/" + kind.Parent + "/" + above + "/" + kind.Name + "/" + below
 		t.action = eventGrid + "/namespaces/" + kind.Parent + "/" + kind.Name
 	}
-	if ns != nil {
+	if t.above == nil {
 		t.existing = c.plane.set.Get(resource.NewKey(l.ns, kind, name))
 	}
+	return t
+}
+
+// parent is what name lies below. An error says that it is not there.
+func (c *call) parent(l place, kind *resource.Kind, name string) (*resource.Resource, error) {
+	r := c.find(l)
+	if r == nil {
+		return nil, refuse(http.StatusNotFound, codeNoParent, "The namespace %q was not found.", l.id())
+	}
+	if kind.Parent == "" {
+		return r, nil
+	}
+	above, _, _ := strings.Cut(name, "/")
+	if r = c.plane.set.Get(resource.NewKey(l.ns, c.plane.set.Kind(kind.Parent), above)); r == nil {
+		return nil, refuse(http.StatusNotFound, codeNoParent, "%s %q was not found.", kind.Parent, above)
+	}
+	return r, nil
+}
+
+// child is GET, PUT, PATCH and DELETE of a resource below a namespace.
+func (c *call) child(l place, kind *resource.Kind, name string) error {
+	t := c.childThing(l, kind, name)
 	if err := c.childAllowed(t); err != nil {
 		return err
 	}
-	if ns == nil {
-		return refuse(http.StatusNotFound, codeNoParent, "The namespace %q was not found.", l.id())
+	switch {
+	case !slices.Contains(strings.Split(t.methods(), ", "), c.r.Method):
+		return noMethod(t.methods())
+	case t.above != nil:
+		return t.above
 	}
 	if kind.Name == "clientGroups" && name == identity.AllClients {
 		return c.everybody(t)

@@ -90,15 +90,22 @@ func namespaceID(sub, group, ns string) string {
 	return groupID(sub, group) + "/providers/" + eventGrid + "/namespaces/" + ns
 }
 
-// actions of a namespace, in lower case.
-var namespaceActions = []string{"listkeys", "regeneratekey", "validatecustomdomainownership"}
+// actionOf is an action of a kind in its spelling; empty: it has no such.
+func actionOf(kind *resource.Kind, segment string) string {
+	for _, a := range kind.Actions {
+		if strings.EqualFold(a, segment) {
+			return a
+		}
+	}
+	return ""
+}
 
 func (c *call) routeNamespace(l place, p path) func() error {
 	switch {
 	case len(p) == 0:
 		return c.armOurs(func() error { return c.namespace(l) })
-	case len(p) == 1 && slices.Contains(namespaceActions, strings.ToLower(p[0])):
-		return c.armOurs(c.post(func() error { return c.namespaceAction(l, strings.ToLower(p[0])) }))
+	case len(p) == 1 && actionOf(c.plane.set.Kind(resource.Namespaces), p[0]) != "":
+		return c.action(c.namespaceThing(l), p[0])
 	case p.is("privateEndpointConnections"), p.is("privateLinkResources"):
 		if len(p) > 2 {
 			return nil
@@ -118,8 +125,17 @@ func (c *call) routeNamespace(l place, p path) func() error {
 	return c.routeBelow(l, kind, p[1], p[2:])
 }
 
-// routeBelow is for kinds with a parent: event subscriptions of a topic.
+// action is what a POST does with a resource.
+func (c *call) action(t *thing, segment string) func() error {
+	return c.armOurs(c.post(func() error { return c.act(t, actionOf(t.kind, segment)) }))
+}
+
+// routeBelow is for what lies below a resource: its actions, and kinds of which it is
+// the parent, as event subscriptions of a topic.
 func (c *call) routeBelow(l place, parent *resource.Kind, name string, p path) func() error {
+	if len(p) == 1 && actionOf(parent, p[0]) != "" {
+		return c.action(c.childThing(l, parent, name), p[0])
+	}
 	kind := c.plane.set.Kind(p[0])
 	if kind == nil || kind.Parent != parent.Name {
 		return nil
@@ -129,6 +145,10 @@ func (c *call) routeBelow(l place, parent *resource.Kind, name string, p path) f
 		return c.armOurs(c.get(func() error { return c.listChildren(l, kind, name+"/") }))
 	case 2:
 		return c.armOurs(func() error { return c.child(l, kind, name+"/"+p[1]) })
+	case 3:
+		if actionOf(kind, p[2]) != "" {
+			return c.action(c.childThing(l, kind, name+"/"+p[1]), p[2])
+		}
 	}
 	return nil
 }

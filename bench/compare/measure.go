@@ -20,7 +20,7 @@ type sample struct {
 	seconds float64
 	cpu     time.Duration // of the phase
 	calls   uint64        // reads and writes of the phase; 0: not known
-	rss     float64       // KiB gained in the phase
+	rss     float64       // KiB gained since the load began
 	peak    float64       // KiB, of the whole run
 	res     *load.Result
 	err     error
@@ -155,6 +155,9 @@ func (s *setup) measure(ctx context.Context, w workload, b broker) []sample {
 	}
 	for i, row := range w.rows {
 		ph, cost := r.Phase(row.phase), phases[row.phase]
+		if row.memory != "" {
+			cost.rss = phases[row.memory].rss
+		}
 		samples[i] = sample{units: ph.Units, seconds: ph.Seconds, cpu: cost.cpu, calls: cost.calls, rss: cost.rss, peak: max(peak, cost.peak), res: r, err: cost.err}
 	}
 	return samples
@@ -211,18 +214,18 @@ type cost struct {
 // watch hooks into the phases of a run. The map is filled as they end.
 func (p *process) watch(o *load.Options) map[string]cost {
 	costs := make(map[string]cost)
+	before, _ := p.memory()
 	var cpu time.Duration
-	var rss float64
 	var calls uint64
 	var pid int
 	o.Phase = func(phase string, begin bool) {
 		now, err := p.cpu()
 		memory, peak := p.memory()
 		if begin {
-			cpu, rss, calls, pid = now, memory, p.calls(), p.cmd.Process.Pid
+			cpu, calls, pid = now, p.calls(), p.cmd.Process.Pid
 			return
 		}
-		c := cost{cpu: now - cpu, rss: memory - rss, peak: peak, err: err}
+		c := cost{cpu: now - cpu, rss: memory - before, peak: peak, err: err}
 		if p.cmd.Process.Pid == pid { // else a part of them has gone with a predecessor
 			c.calls = p.calls() - calls
 		}

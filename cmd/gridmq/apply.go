@@ -78,8 +78,9 @@ func newApplyCmd() *cobra.Command {
 		Short: "Make the resources of namespaces what files say",
 		Long: `Make the resources of namespaces what files say: what is not there is created, what is
 different is changed, the rest is left alone. Nothing is deleted. Files are YAML or
-JSON, with any number of documents; namespaces come first, then what bindings refer
-to, then bindings, then role assignments, whatever the order of the files.
+JSON, with any number of documents; namespaces come first, then topics and what bindings
+refer to, then bindings, event subscriptions, and role assignments, whatever the order of
+the files. A namespace that routes to a topic of its own is completed after its topics.
 
 A document is a resource (kind, namespace, name, properties; gridmq export writes
 them), a template of Azure Resource Manager as Azure exports it or Bicep compiles to
@@ -120,6 +121,15 @@ between is not written over: apply then fails for that resource, and can be repe
   kind: PermissionBinding
   name: presses-telemetry
   properties: {clientGroupName: presses, topicSpaceName: telemetry, permission: Publisher}
+  ---
+  kind: Topic
+  name: orders
+  properties: {eventRetentionInDays: 7}
+  ---
+  kind: EventSubscription
+  name: orders/billing
+  properties:
+    deliveryConfiguration: {deliveryMode: Queue, queue: {eventTimeToLive: P1D}}
   END
   gridmq apply -f template.json --parameter namespaceName=plant`,
 	}

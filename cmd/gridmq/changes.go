@@ -64,7 +64,11 @@ func (a *changer) apply(ctx context.Context, list []*manifest.Resource, tell fun
 		return err
 	}
 	ix := manifest.NewIndex(list)
-	for _, level := range manifest.Levels(list) {
+	stages := manifest.Stages(list, func(namespace string) bool {
+		_, found, _ := a.places.find(ctx, namespace) // which have been read
+		return found
+	})
+	for _, level := range manifest.Levels(stages) {
 		if err := a.all(ctx, level, ix, tell); err != nil {
 			return err
 		}

@@ -30,6 +30,7 @@ The kinds are ` + strings.Join(manifest.KindNames(), ", ") + `.
 ` + manageHelp,
 		Example: `  gridmq delete client press-07 -n plant
   gridmq delete binding presses-telemetry -n plant --dry-run
+  gridmq delete eventsubscription orders/billing -n plant
   gridmq delete -f plant.yaml
   gridmq delete namespace trial --yes`,
 	}

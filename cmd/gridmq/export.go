@@ -24,8 +24,9 @@ func newExportCmd() *cobra.Command {
 documents, or as a template of Azure Resource Manager. Applied to the same server they
 change nothing; applied to another one they make the same namespace.
 
-Secrets are not exported: access keys, passwords of clients, secrets of webhooks. Bans,
-operators, sessions and messages are not resources and not in it.
+Secrets are not exported: access keys, passwords of clients, secrets of webhooks, URLs
+of event subscriptions. Bans, operators, sessions and messages are not resources and not
+in it.
 
 ` + manageHelp,
 		Example: `  gridmq export -n plant > plant.yaml

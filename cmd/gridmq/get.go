@@ -36,13 +36,15 @@ func newGetCmd() *cobra.Command {
 and -o json print can be given to gridmq apply again.
 
 The kinds are ` + strings.Join(manifest.KindNames(), ", ") + `;
-plurals and short names (ns, ca, group, space, binding, role) are understood.
+plurals and short names (ns, ca, group, space, binding, subscription, role) are understood.
+An EventSubscription is named with its topic, as orders/billing.
 
 ` + manageHelp,
 		Example: `  gridmq get clients -n plant
   gridmq get client press-07 -n plant -o yaml
   gridmq get clients --filter "contains(name,'press')"
-  gridmq get namespaces -o json`,
+  gridmq get namespaces -o json
+  gridmq get eventsubscription orders/billing -n plant`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 	m.register(cmd, true)
@@ -169,6 +171,9 @@ func (m *manageFlags) list(ctx context.Context, kind *manifest.Kind, filter, sco
 // children are the resources of a kind in a namespace.
 func (m *manageFlags) children(ctx context.Context, h home, kind *manifest.Kind, filter string) ([]*plane.Resource, error) {
 	id := h.place.ID(h.name)
+	if kind.Parent != nil {
+		return m.grandchildren(ctx, h, kind, filter)
+	}
 	if kind != manifest.RoleAssignment {
 		return m.client.List(ctx, id+"/"+kind.Collection, filter)
 	}
@@ -183,6 +188,23 @@ func (m *manageFlags) children(ctx context.Context, h home, kind *manifest.Kind,
 		}
 	}
 	return inside, nil
+}
+
+// grandchildren are the resources of a kind below all of another, as the event
+// subscriptions of all topics.
+func (m *manageFlags) grandchildren(ctx context.Context, h home, kind *manifest.Kind, filter string) (all []*plane.Resource, err error) {
+	parents, err := m.children(ctx, h, kind.Parent, "")
+	for _, p := range parents {
+		list, err := m.client.List(ctx, h.place.ID(h.name, kind.Parent.Collection, p.Name)+"/"+kind.Collection, filter)
+		if plane.IsNotFound(err) { // it has gone meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, err
 }
 
 func printResources(cmd *cobra.Command, output string, kind *manifest.Kind, list []*plane.Resource, single bool) error {

@@ -32,6 +32,9 @@ var columns = map[*manifest.Kind][]column{
 		{"SCHEME", []string{"properties.clientCertificateAuthentication.validationScheme"}}, {"ATTRIBUTES", []string{"properties.attributes"}}},
 	manifest.PermissionBinding: {{"NAME", []string{"name"}}, {"GROUP", []string{"properties.clientGroupName"}}, {"PERMISSION", []string{"properties.permission"}},
 		{"TOPIC SPACE", []string{"properties.topicSpaceName"}}},
+	manifest.Topic: {{"NAME", []string{"name"}}, {"RETENTION (DAYS)", []string{"properties.eventRetentionInDays"}}},
+	manifest.EventSubscription: {{"TOPIC", []string{"id"}}, {"NAME", []string{"name"}}, {"MODE", []string{"properties.deliveryConfiguration.deliveryMode"}},
+		{"EXPIRES", []string{"properties.expirationTimeUtc"}}, {"TYPES", []string{"properties.filtersConfiguration.includedEventTypes"}}},
 	manifest.RoleAssignment: {{"NAME", []string{"name"}}, {"PRINCIPAL", []string{"properties.principalId"}}, {"TYPE", []string{"properties.principalType"}},
 		{"ROLE", []string{"properties.roleDefinitionId"}}, {"SCOPE", []string{"properties.scope"}}},
 }
@@ -62,8 +65,11 @@ func (c column) of(o map[string]any) string {
 			v = inside[step]
 		}
 		if s := cell(v); s != "" {
-			if c.heading == "ROLE" {
-				s = s[strings.LastIndexByte(s, '/')+1:]
+			switch parts := strings.Split(s, "/"); {
+			case c.heading == "ROLE":
+				s = parts[len(parts)-1]
+			case c.heading == "TOPIC" && len(parts) > 3: // .../topics/orders/eventSubscriptions/billing
+				s = parts[len(parts)-3]
 			}
 			return s
 		}

@@ -89,7 +89,7 @@ func (c *Client) Put(ctx context.Context, id string, body []byte, if_ Condition)
 	return r, a.status == http.StatusCreated, a.header.Values("gridmq-warning"), err
 }
 
-// Patch changes members of a namespace.
+// Patch changes members of a namespace, a topic or an event subscription.
 func (c *Client) Patch(ctx context.Context, id string, body []byte, if_ Condition) (*Resource, error) {
 	a, err := c.do(ctx, http.MethodPatch, id, nil, body, if_.header())
 	if err != nil {
@@ -184,7 +184,7 @@ func (c *Client) DryRun(ctx context.Context, method, id string, body []byte) (*D
 	return d, decode(a, d)
 }
 
-// Keys shows the access keys of a namespace.
+// Keys shows the access keys of a namespace or a topic.
 func (c *Client) Keys(ctx context.Context, id string) (key1, key2 string, err error) {
 	return c.keys(ctx, id+"/listKeys", nil)
 }

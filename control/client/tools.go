@@ -87,9 +87,14 @@ func (c *Client) DeleteSession(ctx context.Context, namespace, clientID, reason 
 	return err == nil && a.status != http.StatusNoContent, err
 }
 
-// Refused lists who was not let in lately and why, newest first.
+// Refused lists who was not let in lately and why, newest first. Without a namespace:
+// those who reached none.
 func (c *Client) Refused(ctx context.Context, namespace string, most int) ([]Refusal, error) {
-	return list[Refusal](ctx, c, tool(namespace, "refused"), url.Values{}, most)
+	path := "/gridmq/refused"
+	if namespace != "" {
+		path = tool(namespace, "refused")
+	}
+	return list[Refusal](ctx, c, path, url.Values{}, most)
 }
 
 // Ban makes or replaces a ban.

@@ -107,6 +107,7 @@ func (g *GridMQ) json(stored bool) map[string]any {
 	put("hosts", g.Hosts, g.Hosts != nil)
 	put("customJwtAuthentication", g.CustomJWT, g.CustomJWT != nil)
 	put("directoryAuthentication", g.Directory, g.Directory != nil)
+	put("routes", g.Routes, g.Routes != nil)
 	put("registryFirst", true, g.RegistryFirst)
 	put("passwords", map[string]any{"enabled": true}, g.Passwords)
 	put("rateLimits", g.Rates, g.Rates != nil)

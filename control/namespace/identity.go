@@ -23,8 +23,8 @@ type Identity struct {
 func (i Identity) system() bool { return strings.HasPrefix(i.Type, "SystemAssigned") }
 func (i Identity) user() bool   { return strings.HasSuffix(i.Type, "UserAssigned") }
 
-// has says whether use refers to one of these.
-func (i Identity) has(use IdentityUse) bool {
+// Has says whether use refers to one of these.
+func (i Identity) Has(use IdentityUse) bool {
 	switch use.Type {
 	case "SystemAssigned":
 		return i.system()
@@ -84,7 +84,7 @@ func (r *reader) use(p *identity.Properties, types ...string) IdentityUse {
 	if use.Type == "UserAssigned" {
 		use.User = required(p, "userAssignedIdentity")
 	}
-	if !r.stored && !r.n.Identity.has(use) && (use.Type != "UserAssigned" || use.User != "") {
+	if !r.stored && !r.n.Identity.Has(use) && (use.Type != "UserAssigned" || use.User != "") {
 		p.Fail("type", "the namespace does not have this identity: see its own member identity")
 	}
 	return use

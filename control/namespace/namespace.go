@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"gridmq/delivery/sharedkey"
 	"gridmq/identity"
 	"gridmq/identity/jwtauth"
 	"gridmq/identity/webhookauth"
@@ -43,7 +44,11 @@ type Namespace struct {
 	SessionExpiryHours int
 	SessionsPerName    int
 	// RouteTopic is the resource id of the topic that messages are routed to.
-	RouteTopic      string
+	RouteTopic string
+	// Topics are the resource ids of all topics that are routed to, RouteTopic first.
+	// What is to be done is in Routing.
+	Topics          []string
+	Routing         Routing
 	RoutingIdentity *IdentityUse
 	Static          []Enrichment
 	Dynamic         []Enrichment
@@ -67,20 +72,13 @@ type Namespace struct {
 	GridMQ GridMQ
 
 	// Keys are the two access keys.
-	Keys Keys
+	Keys sharedkey.Keys
 
 	given given
 }
 
 // given says what a document mentioned, of what is kept when it is left out.
 type given struct{ location, zone bool }
-
-// Keys are access keys in base64. They print as a stand-in.
-type Keys [2]string
-
-func (Keys) String() string       { return "[keys]" }
-func (Keys) GoString() string     { return "[keys]" }
-func (Keys) LogValue() slog.Value { return slog.StringValue("[keys]") }
 
 // An Enrichment is an attribute that routed events get.
 type Enrichment struct {
@@ -151,6 +149,8 @@ type GridMQ struct {
 	// directoryAuthentication and webhookAuthentication: JSON that jwtauth and
 	// webhookauth read. The last may hold a secret.
 	CustomJWT, Directory, Webhook json.RawMessage
+	// Routes is what Routing has of it.
+	Routes json.RawMessage
 	// RegistryFirst asks the webhook only about clients that the registry does not know.
 	RegistryFirst bool
 	Passwords     bool

@@ -20,6 +20,11 @@ type Rules struct {
 	// Limits says what is wrong with properties.gridmq.limits for a profile.
 	// Default: any object of numbers, texts and truth values is taken.
 	Limits func(profile string, limits json.RawMessage) error
+	// Routing says what is wrong with what is said about routing, as joined
+	// *identity.FieldError with paths from the top of the resource, and returns the
+	// resource ids of the topics that gridmq.routes names. Default: enrichments are
+	// taken, routes are not.
+	Routing func(Routing) (topics []string, err error)
 }
 
 const (
@@ -58,6 +63,7 @@ func read(name string, body []byte, rules Rules, stored bool) (*Namespace, error
 	r.gridmq(p) // the profile decides about numbers that follow
 	r.network(p)
 	r.topicSpaces(p)
+	r.routing(p)
 	if topics, given := p.Object("topicsConfiguration"); given {
 		r.n.HTTPDomains = r.domains(topics, "customDomains")
 	}
@@ -92,7 +98,7 @@ func (r *reader) tracked() {
 	n := r.n
 	n.Location, n.given.location = r.Text("location", maxText)
 	n.given.location = n.given.location && n.Location != ""
-	r.tags()
+	n.Tags = ReadTags(r.Properties)
 	sku, _ := r.Object("sku")
 	sku.Enum("name", "Standard")
 	if capacity, given := sku.Integer("capacity", 1, 40); given {
@@ -103,38 +109,40 @@ func (r *reader) tracked() {
 	r.identity()
 }
 
-func (r *reader) tags() {
-	raw, given := r.Raw("tags")
+// ReadTags reads the member tags of p, with the limits of Resource Manager.
+func ReadTags(p *identity.Properties) (read map[string]string) {
+	raw, given := p.Raw("tags")
 	if !given {
-		return
+		return nil
 	}
 	var tags map[string]*string
 	if json.Unmarshal(raw, &tags) != nil {
-		r.Fail("tags", "want a JSON object of strings")
-		return
+		p.Fail("tags", "want a JSON object of strings")
+		return nil
 	}
 	if len(tags) > maxTags {
-		r.Fail("tags", fmt.Sprintf("has %d entries, want %d at most", len(tags), maxTags))
-		return
+		p.Fail("tags", fmt.Sprintf("has %d entries, want %d at most", len(tags), maxTags))
+		return nil
 	}
 	seen := map[string]bool{}
 	for name, value := range tags {
 		switch low := strings.ToLower(name); {
 		case name == "" || runes(name) > maxTagName:
-			r.Fail("tags", fmt.Sprintf("want names of 1 to %d characters", maxTagName))
+			p.Fail("tags", fmt.Sprintf("want names of 1 to %d characters", maxTagName))
 		case value == nil: // not given
 		case runes(*value) > maxTagValue:
-			r.Fail("tags", fmt.Sprintf("want values of %d characters at most", maxTagValue))
+			p.Fail("tags", fmt.Sprintf("want values of %d characters at most", maxTagValue))
 		case seen[low]:
-			r.Fail("tags", fmt.Sprintf("%q is given twice", low))
+			p.Fail("tags", fmt.Sprintf("%q is given twice", low))
 		default:
 			seen[low] = true
-			if r.n.Tags == nil {
-				r.n.Tags = map[string]string{}
+			if read == nil {
+				read = map[string]string{}
 			}
-			r.n.Tags[name] = *value
+			read[name] = *value
 		}
 	}
+	return read
 }
 
 func runes(s string) int { return len([]rune(s)) }

@@ -2,12 +2,11 @@ package namespace
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
 
+	"gridmq/delivery/sharedkey"
 	"gridmq/identity"
 )
 
@@ -21,7 +20,7 @@ func (n *Namespace) Replaces(old *Namespace, rules Rules) error {
 		if !n.given.zone {
 			n.ZoneRedundant = true
 		}
-		n.Keys = Keys{NewKey(), NewKey()}
+		n.Keys = sharedkey.Keys{sharedkey.Generate(), sharedkey.Generate()}
 		n.domainsAfter(nil)
 		return nil
 	}
@@ -57,22 +56,10 @@ func (n *Namespace) domainsAfter(old *Namespace) {
 	})
 }
 
-// NewKey is an access key: 48 random bytes in base64, without + and /, which
-// senders forget to encode. Source: spec/namespace-topics.md, section 4.2.
-func NewKey() string {
-	var b [48]byte
-	for {
-		_, _ = rand.Read(b[:]) // never fails
-		if key := base64.StdEncoding.EncodeToString(b[:]); !strings.ContainsAny(key, "+/") {
-			return key
-		}
-	}
-}
-
 // WithNewKey is n with key1 (0) or key2 (1) made anew.
 func (n *Namespace) WithNewKey(which int) *Namespace {
 	c := *n
-	c.Keys[which] = NewKey()
+	c.Keys[which] = sharedkey.Generate()
 	return &c
 }
 

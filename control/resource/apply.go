@@ -175,7 +175,7 @@ func (s *Set) tell(k Key, old *entry, next *Resource) {
 }
 
 func (c Change) same() bool {
-	return c.Old != nil && c.New != nil && c.Old.Deleting == c.New.Deleting &&
+	return c.Old != nil && c.New != nil && c.Old.Deleting == c.New.Deleting && c.Old.Created == c.New.Created &&
 		bytes.Equal(c.Old.Kind.Stored(c.Old.Noun), c.New.Kind.Stored(c.New.Noun))
 }
 

@@ -37,6 +37,7 @@ func (s *Set) planDelete(q *Request) (*write, error) {
 		if err := w.mark(k.Namespace); err != nil {
 			return nil, err
 		}
+		w.fence(namespaceKey(k.Namespace)) // which may refer to it, too
 	}
 	if names := s.usersOf(q.Kind, k); len(names) > 0 {
 		return nil, fail(InUse, "", "%s %q is used by %s; delete or change that first.",
@@ -44,16 +45,32 @@ func (s *Set) planDelete(q *Request) (*write, error) {
 	}
 	w.out.Old = old
 	w.remove(k)
-	for _, kind := range s.kinds { // what lies below, at most as many as the quota allows
-		if kind.Parent == q.Kind.Name {
-			walk(s.image.snapshot(), Key{k.Namespace, kind.Name, k.Name + "/"}.document(), "", func(key string, _ *entry) bool {
-				below, _ := parseKey(key)
-				w.remove(below)
-				return true
-			})
+	return w, w.below(q.Kind, k, w.remove) // at most as many as the quota allows
+}
+
+// below visits what lies below a resource, and fences it. It asks the store and not
+// the image, which may be behind the mark that stands for them: see fits.
+func (w *write) below(kind *Kind, k Key, visit func(Key)) error {
+	for _, child := range w.set.kinds {
+		if child.Parent != kind.Name {
+			continue
+		}
+		var keys []Key
+		prefix := Key{k.Namespace, child.Name, k.Name + "/"}.document()
+		err := w.set.o.Store.List([]byte(prefix), nil, func(d store.Document) bool {
+			one, _ := parseKey(string(d.Key))
+			keys = append(keys, one)
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		for _, one := range keys {
+			w.fence(one)
+			visit(one)
 		}
 	}
-	return w, nil
+	return nil
 }
 
 func (s *Set) usersOf(kind *Kind, k Key) (names []string) {

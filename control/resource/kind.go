@@ -14,6 +14,17 @@ const (
 	RoleAssignments = "roleAssignments"
 	Operators       = "operators"
 	Bans            = "bans"
+	Topics          = "topics"
+	Subscriptions   = "eventSubscriptions"
+)
+
+// Actions of kinds.
+const (
+	ListKeys        = "listKeys"
+	RegenerateKey   = "regenerateKey"
+	ValidateDomains = "validateCustomDomainOwnership"
+	FullURL         = "getFullUrl"
+	Attributes      = "getDeliveryAttributes"
 )
 
 // A Kind is one sort of resource: how it is found in paths, and what the room
@@ -30,6 +41,8 @@ type Kind struct {
 	CaseSensitive bool
 	// Extension is whether it is ours alone, outside of Resource Manager's tree.
 	Extension bool
+	// Actions are what a POST can do with one, as "listKeys".
+	Actions []string
 	// Patchable is whether PATCH works.
 	Patchable bool
 	// Frozen is whether a PUT that changes something is refused.
@@ -56,8 +69,17 @@ type Kind struct {
 	Referred bool
 	// References are resources that must exist as long as this one.
 	References func(noun any) []Reference
+	// Fits says whether noun may lie below its parent in a namespace, Holds whether
+	// noun may be as it is with one that lies below it.
+	Fits  func(noun, parent, namespace any) error
+	Holds func(noun, below any) error
 	// Prepare does what takes time, before the write. It may change noun.
 	Prepare func(ctx context.Context, noun, old any) error
+	// Asks is what somebody outside has to agree to before noun takes old's place (nil:
+	// there is none); empty: nothing. Ask asks, once for each such text, without a lock
+	// and not in a dry run: it may take as long as the request.
+	Asks func(noun, old any) string
+	Ask  func(ctx context.Context, namespace string, noun any) error
 	// Keeps are members that not every api-version knows.
 	Keeps []Versioned
 

@@ -4,20 +4,30 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strings"
+	"time"
 
 	"gridmq/access"
 	"gridmq/control/ban"
 	"gridmq/control/namespace"
 	"gridmq/control/operator"
 	"gridmq/control/role"
+	"gridmq/control/subscription"
+	"gridmq/delivery"
 	"gridmq/identity"
 	"gridmq/identity/x509auth"
 )
 
 // Rules are what the kinds need to know of their surroundings. The zero value works.
 type Rules struct {
-	Namespace namespace.Rules
+	Namespace     namespace.Rules
+	Subscriptions subscription.Rules
+	// Endpoint asks the endpoint of a push subscription whether it wants events of a
+	// namespace, before one is created or gets another endpoint. Default: it does.
+	Endpoint func(ctx context.Context, namespace string, d *delivery.Destination) error
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
 	// TopicExists says whether there is a topic with a resource id that is not one
 	// of a namespace's own. Default: there is none.
 	TopicExists func(id string) bool
@@ -27,8 +37,7 @@ type Rules struct {
 	Ownership func(ctx context.Context, n, old *namespace.Namespace)
 }
 
-// Kinds are all that there are. Topics and their subscriptions will be two more:
-// a namespace refers to the first, and the second lies below it (Parent).
+// Kinds are all that there are.
 func Kinds(rules Rules) []*Kind {
 	clients := child("clients", 40, identity.DecodeClient)
 	clients.CaseSensitive, clients.Compact, clients.Limit = true, true, 10_000_000
@@ -58,7 +67,8 @@ func Kinds(rules Rules) []*Kind {
 	operators.Type, operators.Extension, operators.Limit = "gridmq/operators", true, 1000
 	operators.Stored = func(n any) []byte { return wrap(n.(*operator.Operator).EncodeStored()) }
 
-	return []*Kind{groupKind(), operators, namespaceKind(rules), certificates, groups, spaces, clients, bindings, bans, assignments}
+	return []*Kind{groupKind(), operators, namespaceKind(rules), certificates, groups, spaces, clients, bindings,
+		topicKind(), subscriptionKind(rules), bans, assignments}
 }
 
 // claimName: an authentication name is one client's in every spelling.
@@ -94,21 +104,22 @@ func namespaceKind(rules Rules) *Kind {
 	)
 	return &Kind{
 		Name: Namespaces, Type: "Microsoft.EventGrid/namespaces", Order: 5, Patchable: true, Limit: 10_000, whole: true,
-		Decode: func(name string, body []byte) (any, error) { return orNil(namespace.Read(name, body, rules.Namespace)) },
-		Load:   func(name string, body []byte) (any, error) { return orNil(namespace.Load(name, body, rules.Namespace)) },
-		Shown:  func(n any) []byte { return n.(*namespace.Namespace).Encode() },
-		Stored: func(n any) []byte { return n.(*namespace.Namespace).EncodeStored() },
-		Fill:   namespace.Fill,
+		Actions: []string{ListKeys, RegenerateKey, ValidateDomains},
+		Decode:  func(name string, body []byte) (any, error) { return orNil(namespace.Read(name, body, rules.Namespace)) },
+		Load:    func(name string, body []byte) (any, error) { return orNil(namespace.Load(name, body, rules.Namespace)) },
+		Shown:   func(n any) []byte { return n.(*namespace.Namespace).Encode() },
+		Stored:  func(n any) []byte { return n.(*namespace.Namespace).EncodeStored() },
+		Fill:    namespace.Fill,
 		Replaces: func(n, old any) error {
 			was, _ := old.(*namespace.Namespace)
 			next := n.(*namespace.Namespace)
 			if err := next.Replaces(was, rules.Namespace); err != nil {
 				return err
 			}
-			return checkRoute(next, rules)
+			return checkRoutes(next, rules)
 		},
 		Claims:     func(_ string, n any) []Claim { return claimHosts(n.(*namespace.Namespace)) },
-		References: func(n any) []Reference { return routeReference(n.(*namespace.Namespace)) },
+		References: func(n any) []Reference { return routeReferences(n.(*namespace.Namespace)) },
 		Prepare: func(ctx context.Context, n, old any) error {
 			if rules.Ownership != nil {
 				was, _ := old.(*namespace.Namespace)
@@ -154,22 +165,45 @@ func claimHosts(n *namespace.Namespace) (list []Claim) {
 	return list
 }
 
-const routeField = "properties.topicSpacesConfiguration.routeTopicResourceId"
+const (
+	routeField  = "properties.topicSpacesConfiguration.routeTopicResourceId"
+	routesField = "properties.gridmq.routes"
+)
 
-// routeReference is the topic of the namespace's own that it routes to.
-func routeReference(n *namespace.Namespace) []Reference {
-	if ns, topic := namespaceTopic(n.RouteTopic); topic != "" && strings.EqualFold(ns, n.Name) {
-		return []Reference{{"topics", topic, routeField}}
+// routeReferences are the topics of the namespace's own that it routes to.
+func routeReferences(n *namespace.Namespace) (list []Reference) {
+	for _, id := range n.Topics {
+		if topic := ownTopic(n, id); topic != "" {
+			list = append(list, Reference{Topics, topic, fieldOf(n, id)})
+		}
 	}
-	return nil
+	return list
 }
 
-// checkRoute looks for any other topic. Those of other namespaces are none of ours.
-func checkRoute(n *namespace.Namespace, rules Rules) error {
-	if n.RouteTopic == "" || routeReference(n) != nil || rules.TopicExists != nil && rules.TopicExists(n.RouteTopic) {
-		return nil
+// ownTopic is the name of the topic with a resource id, if it is one of n's.
+func ownTopic(n *namespace.Namespace, id string) string {
+	if ns, topic := namespaceTopic(id); strings.EqualFold(ns, n.Name) {
+		return topic
 	}
-	return &identity.FieldError{Field: routeField, Reason: "there is no topic with this resource id"}
+	return ""
+}
+
+func fieldOf(n *namespace.Namespace, topic string) string {
+	if topic == n.RouteTopic {
+		return routeField
+	}
+	return routesField
+}
+
+// checkRoutes looks for any other topics. Those of other namespaces are none of ours.
+func checkRoutes(n *namespace.Namespace, rules Rules) error {
+	var faults []error
+	for _, id := range n.Topics {
+		if ownTopic(n, id) == "" && (rules.TopicExists == nil || !rules.TopicExists(id)) {
+			faults = append(faults, &identity.FieldError{Field: fieldOf(n, id), Reason: "there is no topic with this resource id"})
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // namespaceTopic reads .../namespaces/{ns}/topics/{topic}.

@@ -18,7 +18,48 @@ const maxMembers = 50
 // Put creates or changes a resource. When it returns, the change is durable and
 // has been applied. The error is an *Error, or the store's.
 func (s *Set) Put(ctx context.Context, p Put) (*Outcome, error) {
-	return s.again(ctx, &p.Request, func() (*write, error) { return s.planPut(ctx, &p) })
+	agreed := ""
+	for range attempts {
+		out, err := s.again(ctx, &p.Request, func() (*write, error) {
+			w, err := s.planPut(ctx, &p)
+			if err == nil {
+				err = p.question(w.out, agreed)
+			}
+			return w, err
+		})
+		q, open := errors.AsType[*question](err)
+		if !open {
+			return out, err
+		}
+		if err := p.Kind.Ask(ctx, p.key().Namespace, q.noun); err != nil {
+			return nil, invalid(p.Kind, err)
+		}
+		agreed = q.about
+	}
+	return nil, fail(Busy, "", "Others change %s all the time; try again.", p.Name)
+}
+
+// A question is what somebody outside has to be asked before a write can go on.
+type question struct {
+	about string // may be a secret
+	noun  any
+}
+
+func (*question) Error() string { return "resource: somebody has to be asked first" }
+
+// question is that of a planned write, unless it is what was agreed to.
+func (p *Put) question(out *Outcome, agreed string) error {
+	if p.Kind.Asks == nil || p.DryRun {
+		return nil
+	}
+	var old any
+	if out.Old != nil {
+		old = out.Old.Noun
+	}
+	if about := p.Kind.Asks(out.New.Noun, old); about != "" && about != agreed {
+		return &question{about, out.New.Noun}
+	}
+	return nil
 }
 
 // Modify changes the noun of an existing resource in a way that a PUT cannot.
@@ -43,7 +84,7 @@ func (s *Set) Modify(ctx context.Context, q Request, change func(noun any) (any,
 
 // again commits what plan says, and asks again when somebody else was faster.
 func (s *Set) again(ctx context.Context, q *Request, plan func() (*write, error)) (*Outcome, error) {
-	if q.Kind.References != nil || q.Kind.Referred {
+	if k := q.Kind; k.References != nil || k.Referred || k.Fits != nil || k.Holds != nil {
 		unlock, err := s.lock(ctx, q.key().Namespace)
 		if err != nil {
 			return nil, err
@@ -104,6 +145,9 @@ func (s *Set) planPut(ctx context.Context, p *Put) (*write, error) {
 		if err := p.Kind.Prepare(ctx, noun, oldNoun); err != nil {
 			return nil, invalid(p.Kind, err)
 		}
+	}
+	if err := w.fits(p.Kind, p.key(), noun); err != nil {
+		return nil, err
 	}
 	next := s.successor(&p.Request, old, noun)
 	if old == nil {

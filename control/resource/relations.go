@@ -45,6 +45,10 @@ func singular(kind string) string { return strings.TrimSuffix(kind, "s") }
 // mark fences and rewrites the document that stands for all references within a
 // namespace: a reference cannot come while what it refers to goes.
 func (w *write) mark(namespace string) error {
+	if w.marked {
+		return nil
+	}
+	w.marked = true
 	key := referencesKey(namespace)
 	d, err := w.set.o.Store.Get(key)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -64,7 +68,7 @@ func (s *Set) referrers(k Key) (names []string) {
 		s.List(k.Namespace, kind, "", "", func(string) bool { return true }, func(r *Resource) bool {
 			for _, ref := range kind.References(r.Noun) {
 				if target := s.image.kinds[ref.Kind]; target != nil && NewKey(k.Namespace, target, ref.Name) == k {
-					names = append(names, r.Name)
+					names = append(names, referrer(r, ref))
 					break
 				}
 			}
@@ -72,6 +76,51 @@ func (s *Set) referrers(k Key) (names []string) {
 		})
 	}
 	return names
+}
+
+// referrer names r; a namespace by what it says, since people look for a resource.
+func referrer(r *Resource, ref Reference) string {
+	if r.Kind.Name == Namespaces {
+		return ref.Field + " of namespace " + r.Name
+	}
+	return r.Name
+}
+
+// fits checks what a resource and its parent have to agree about. They cannot be
+// fenced on each other, since one of them may not be there yet; the mark stands for
+// all of them: see refer.
+func (w *write) fits(kind *Kind, k Key, noun any) error {
+	if kind.Fits == nil && kind.Holds == nil {
+		return nil
+	}
+	if err := w.mark(k.Namespace); err != nil {
+		return err
+	}
+	if kind.Fits != nil {
+		parent, ns := w.get(k.ParentKey(kind)), w.get(namespaceKey(k.Namespace)) // mayPut has found them
+		if err := kind.Fits(noun, parent.Noun, ns.Noun); err != nil {
+			return invalid(kind, err)
+		}
+	}
+	if kind.Holds == nil {
+		return nil
+	}
+	const most = 10 // faults that are told
+	var faults []error
+	err := w.below(kind, k, func(below Key) {
+		if r := w.get(below); r != nil && len(faults) < most {
+			if err := kind.Holds(noun, r.Noun); err != nil {
+				faults = append(faults, err)
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(faults) > 0:
+		return invalid(kind, errors.Join(faults...))
+	}
+	return nil
 }
 
 // claim takes what next claims and gives back what old claimed.

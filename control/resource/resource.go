@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -18,8 +19,9 @@ type Resource struct {
 	System SystemData
 	// Deleting: a namespace whose children are being removed. It serves nobody.
 	Deleting bool
-	// Revision grows with every write.
-	Revision uint64
+	// Revision grows with every write. Created is that of the first: it tells two
+	// resources apart that had one name after each other.
+	Revision, Created uint64
 	// Noun is what its room made of it, as *identity.Client.
 	Noun any
 }
@@ -39,21 +41,23 @@ type SystemData struct {
 
 // An envelope is a resource in the store.
 type envelope struct {
-	Version      int             `json:"v"`
-	Name         string          `json:"name"`
-	Subscription string          `json:"subscription,omitempty"`
-	Group        string          `json:"group,omitempty"`
-	Scope        string          `json:"scope,omitempty"`
-	Deleting     bool            `json:"deleting,omitempty"`
-	System       SystemData      `json:"system"`
-	Body         json.RawMessage `json:"body"`
+	Version      int    `json:"v"`
+	Name         string `json:"name"`
+	Subscription string `json:"subscription,omitempty"`
+	Group        string `json:"group,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	Deleting     bool   `json:"deleting,omitempty"`
+	// Created is left out by the first write, which does not know its revision yet.
+	Created uint64          `json:"created,omitempty"`
+	System  SystemData      `json:"system"`
+	Body    json.RawMessage `json:"body"`
 }
 
 const envelopeVersion = 1
 
 func (r *Resource) encode() []byte {
 	b, err := json.Marshal(envelope{
-		envelopeVersion, r.Name, r.Subscription, r.Group, r.Scope, r.Deleting, r.System, r.Kind.Stored(r.Noun)})
+		envelopeVersion, r.Name, r.Subscription, r.Group, r.Scope, r.Deleting, r.Created, r.System, r.Kind.Stored(r.Noun)})
 	if err != nil {
 		panic("resource: a noun is not JSON: " + err.Error())
 	}
@@ -70,7 +74,7 @@ func decode(k *Kind, key Key, value []byte, revision uint64) (*Resource, error) 
 	}
 	r := &Resource{
 		Kind: k, Namespace: key.Namespace, Name: e.Name, Subscription: e.Subscription, Group: e.Group, Scope: e.Scope,
-		System: e.System, Deleting: e.Deleting, Revision: revision,
+		System: e.System, Deleting: e.Deleting, Revision: revision, Created: cmp.Or(e.Created, revision),
 	}
 	if r.Key() != key {
 		return nil, fmt.Errorf("it calls itself %q", e.Name)

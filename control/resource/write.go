@@ -2,6 +2,7 @@ package resource
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 
@@ -20,6 +21,7 @@ type write struct {
 	changes []Change
 	out     *Outcome
 	create  *quotaOf // nil: nothing is created
+	marked  bool     // see mark
 }
 
 func (s *Set) begin() *write { return &write{set: s, seen: map[Key]*entry{}, out: &Outcome{}} }
@@ -116,6 +118,7 @@ func (s *Set) commit(ctx context.Context, q *Request, w *write) error {
 	}
 	if w.out.New != nil {
 		w.out.New.Revision = s.image.revision(w.out.New.Key())
+		w.out.New.Created = cmp.Or(w.out.New.Created, w.out.New.Revision)
 	}
 	return nil
 }

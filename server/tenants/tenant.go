@@ -11,6 +11,7 @@ import (
 	"gridmq/broker"
 	"gridmq/control"
 	"gridmq/control/ban"
+	"gridmq/control/eventtopic"
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
 	"gridmq/control/role"
@@ -39,6 +40,7 @@ type tenant struct {
 	roles    map[string]*access.RoleAssignment
 	cas      map[string]*x509auth.CA
 	banned   map[string]*ban.Ban
+	topics   map[string]*eventtopic.Topic
 	stale    stale
 }
 
@@ -48,7 +50,8 @@ type stale struct{ groups, policy, cas, bans bool }
 func newTenant(t *Tenants, name string) *tenant {
 	n := &tenant{t: t, name: name, registry: identity.NewRegistry(),
 		groups: map[string]*identity.Group{}, spaces: map[string]*access.TopicSpace{}, bindings: map[string]*access.Binding{},
-		roles: map[string]*access.RoleAssignment{}, cas: map[string]*x509auth.CA{}, banned: map[string]*ban.Ban{}}
+		roles: map[string]*access.RoleAssignment{}, cas: map[string]*x509auth.CA{}, banned: map[string]*ban.Ban{},
+		topics: map[string]*eventtopic.Topic{}}
 	n.watch = x509auth.NewWatch(n.revoked, t.log.With("namespace", name))
 	n.methods.Store(&methods{})
 	n.policy.Store(access.NewPolicy("", nil, nil, nil))

@@ -46,6 +46,8 @@ type Options struct {
 	Blame func(netip.Addr)
 	// Follow is told of every namespace as it is after a change; nil: it is gone.
 	Follow func(namespace string, n *namespace.Namespace)
+	// Events is told of topics and event subscriptions. nil: there are none in force.
+	Events EventPlane
 	// Logger receives the room's events. Default: none.
 	Logger *slog.Logger
 }
@@ -127,8 +129,15 @@ func (t *Tenants) tenant(name string) *tenant {
 // Apply follows one change of the management plane. They come in order, from one
 // goroutine.
 func (t *Tenants) Apply(c resource.Change) {
-	if c.Kind == resource.Namespaces {
+	switch c.Kind {
+	case resource.Namespaces:
 		t.applyNamespace(c)
+		return
+	case resource.Topics:
+		t.applyTopic(c)
+		return
+	case resource.Subscriptions:
+		t.applySubscription(c)
 		return
 	}
 	for _, n := range t.concerned(c) {
@@ -170,6 +179,9 @@ const removal = 5 * time.Minute
 func (t *Tenants) applyNamespace(c resource.Change) {
 	name := strings.ToLower(c.Name)
 	b := t.serving()
+	if c.New == nil || c.New.Deleting { // at once: what is in it goes one by one
+		t.dropEvents(c.Name)
+	}
 	if c.New == nil {
 		t.forget(name)
 		t.o.Follow(name, nil)

@@ -15,6 +15,9 @@ type Kind struct {
 	Order int
 	// CaseSensitive is whether names differ by case.
 	CaseSensitive bool
+	// Parent is the kind below which it lies; nil: a namespace, or nothing. Its names
+	// are then "<parent's name>/<name>".
+	Parent *Kind
 }
 
 const (
@@ -34,12 +37,18 @@ var (
 	ClientGroup       = child("ClientGroup", "clientGroups", 1, "group", "groups")
 	TopicSpace        = child("TopicSpace", "topicSpaces", 1, "space", "spaces")
 	Client            = child("Client", "clients", 1)
+	Topic             = child("Topic", "topics", 1)
 	PermissionBinding = child("PermissionBinding", "permissionBindings", 2, "binding", "bindings")
-	RoleAssignment    = &Kind{Name: "RoleAssignment", Collection: "roleAssignments", Type: assignmentType, Order: 3, Short: []string{"role", "roles"}}
+	EventSubscription = &Kind{Name: "EventSubscription", Collection: "eventSubscriptions", Type: namespaceType + "/topics/eventSubscriptions", Order: 3,
+		Short: []string{"subscription", "subscriptions"}, Parent: Topic}
+	RoleAssignment = &Kind{Name: "RoleAssignment", Collection: "roleAssignments", Type: assignmentType, Order: 4, Short: []string{"role", "roles"}}
 )
 
+// routingOrder is that of a namespace which routes to topics of its own: they come first.
+const routingOrder = 2
+
 // Kinds are all, in an order in which they can be created.
-var Kinds = []*Kind{Namespace, CACertificate, ClientGroup, TopicSpace, Client, PermissionBinding, RoleAssignment}
+var Kinds = []*Kind{Namespace, CACertificate, ClientGroup, TopicSpace, Client, PermissionBinding, Topic, EventSubscription, RoleAssignment}
 
 func init() { Client.CaseSensitive = true }
 

@@ -203,9 +203,13 @@ func (d *documentReader) finish(r *Resource, scope string) {
 		fault("name", "is needed")
 	case r.Namespace == "" && r.Scope == "":
 		fault("namespace", "is needed: the namespace it belongs to, here or with -n")
-	case strings.ContainsAny(r.Name+r.Namespace, "/\x00"):
-		fault("name", "may not have a slash")
+	case strings.ContainsAny(r.Namespace, "/\x00"):
+		fault("namespace", "may not have a slash")
 	default:
+		if err := checkName(r.Kind, r.Name); err != nil {
+			fault("name", "%v", err)
+			return
+		}
 		d.set.Resources = append(d.set.Resources, r)
 	}
 }

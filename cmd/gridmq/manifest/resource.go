@@ -27,7 +27,8 @@ type Resource struct {
 	Body   map[string]any
 	Source Source
 
-	node *yaml.Node // what was read; nil for what was not read from a file
+	node   *yaml.Node // what was read; nil for what was not read from a file
+	routes bool       // a namespace that comes again, with its routes: see Stages
 }
 
 // String is how messages name it, as "Client plant/press-07".
@@ -57,7 +58,24 @@ func (r *Resource) Path() []string {
 	case RoleAssignment:
 		return append(append([]string{}, r.Below...), "providers", "Microsoft.Authorization", "roleAssignments", r.Name)
 	}
+	if above, name, nested := strings.Cut(r.Name, "/"); nested {
+		return []string{r.Kind.Parent.Collection, above, r.Kind.Collection, name}
+	}
 	return []string{r.Kind.Collection, r.Name}
+}
+
+// checkName says what is wrong with the form of a name; the server knows the rest.
+func checkName(kind *Kind, name string) error {
+	above, below, nested := strings.Cut(name, "/")
+	switch {
+	case kind.Parent != nil && (!nested || above == "" || below == "" || strings.ContainsAny(below, "/")):
+		return fmt.Errorf("want the name of the %s before its own, as orders/billing", kind.Parent.Name)
+	case kind.Parent == nil && nested:
+		return errors.New("may not have a slash")
+	case strings.Contains(name, "\x00"):
+		return errors.New("is no name of a resource")
+	}
+	return nil
 }
 
 // At is where a field of it was written, as exactly as it can be found; field is as
@@ -85,6 +103,9 @@ func (r *Resource) needs() (keys []string) {
 	}
 	if r.Namespace != "" {
 		need(Namespace, r.Namespace)
+	}
+	if above, _, nested := strings.Cut(r.Name, "/"); nested {
+		need(r.Kind.Parent, above)
 	}
 	properties, _ := member(r.Body, "properties").(map[string]any)
 	switch r.Kind {
@@ -124,6 +145,9 @@ func (r *Resource) Needs(ix Index) (list []*Resource) {
 			list = append(list, one)
 		}
 	}
+	if r.routes {
+		list = append(list, r.Routed(ix)...)
+	}
 	return list
 }
 
@@ -160,8 +184,11 @@ func Named(kind *Kind, namespace, name, scope string) (*Resource, error) {
 			return nil, err
 		}
 	}
-	if name == "" || strings.ContainsAny(name, "/\x00") {
-		return nil, fmt.Errorf("%q is no name of a resource", name)
+	if name == "" {
+		return nil, errors.New("a resource has a name")
+	}
+	if err := checkName(kind, name); err != nil {
+		return nil, fmt.Errorf("%q is no name of a %s: %w", name, kind.Name, err)
 	}
 	return r, nil
 }

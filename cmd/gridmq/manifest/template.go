@@ -147,7 +147,7 @@ func (d *documentReader) arm(n *yaml.Node, o map[string]any, fault func(string, 
 		return
 	}
 	if r.Kind != Namespace && r.Kind != RoleAssignment {
-		r.Namespace = names[0]
+		r.Namespace, r.Name = names[0], strings.Join(names[1:], "/")
 	}
 	d.body(r, o)
 	d.finish(r, scope)

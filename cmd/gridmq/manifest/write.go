@@ -45,7 +45,7 @@ func Shown(raw []byte) (*Resource, error) {
 // serverSets are members that only the server sets, wherever they are.
 var serverSets = map[string]bool{"provisioningState": true, "privateEndpointConnections": true, "hostname": true, "issueTimeInUtc": true,
 	"expiryTimeInUtc": true, "hasPassword": true, "hasSecret": true, "expectedTxtRecordName": true, "expectedTxtRecordValue": true,
-	"validationState": true}
+	"validationState": true, "endpointBaseUrl": true}
 
 func clean(v any) {
 	switch v := v.(type) {

@@ -1,0 +1,102 @@
+package delivery
+
+import (
+	"time"
+
+	"gridmq/delivery/internal/copies"
+	"gridmq/event"
+	"gridmq/event/rawjson"
+)
+
+// A DeadLetter is events of one subscription that were not delivered, at least one.
+// Names are in their first spelling, but for the namespace, which is folded.
+type DeadLetter struct {
+	Namespace, Topic, Subscription string
+	To                             DeadLetters
+	Letters                        []Letter
+}
+
+// A Letter is one event with what became of it (section 13.4).
+type Letter struct {
+	Reason      string
+	Attempts    int
+	Result      string    // of the last attempt
+	Published   time.Time // when the broker accepted the event
+	LastAttempt time.Time // zero: there was none
+	Properties  []Property
+	Event       event.Event
+}
+
+// A Property is a custom header of push delivery that is no secret.
+type Property struct{ Name, Value string }
+
+// reasonTexts and results are the table of section 13.4, for pull.
+var reasonTexts = [...]string{
+	copies.UsedUp:      "Maximum delivery attempts was exceeded.",
+	copies.Rejected:    "Event was rejected.",
+	copies.Expired:     "Event time to live was exceeded.",
+	copies.ClientError: "Undeliverable due to client error",
+}
+
+func resultOf(c copies.Copy) string {
+	switch {
+	case c.Reason == copies.Rejected:
+		return "Event was rejected."
+	case c.Count == 0:
+		return "Event was not delivered."
+	}
+	return "Event was not acknowledged nor rejected."
+}
+
+func letterOf(c copies.Copy, e event.Event) Letter {
+	l := Letter{
+		Reason: reasonTexts[c.Reason], Attempts: c.Count, Result: resultOf(c),
+		Published: timeOf(c.Published), Event: e,
+	}
+	if c.First != 0 {
+		l.LastAttempt = timeOf(c.First)
+	}
+	return l
+}
+
+// AppendJSON appends the letters as a JSON array (section 13.4): what every sink writes.
+func (d *DeadLetter) AppendJSON(b []byte) []byte {
+	b = append(b, '[')
+	for i := range d.Letters {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = d.Letters[i].appendJSON(b)
+	}
+	return append(b, ']')
+}
+
+func (l *Letter) appendJSON(b []byte) []byte {
+	b = append(b, `{"deadLetterProperties":{"deadletterreason":`...)
+	b = rawjson.AppendQuoted(b, l.Reason)
+	b = append(b, `,"deliveryattempts":`...)
+	b = event.Integer(int64(l.Attempts)).AppendText(b)
+	b = append(b, `,"deliveryresult":`...)
+	b = rawjson.AppendQuoted(b, l.Result)
+	b = append(b, `,"publishutc":"`...)
+	b = append(b, event.TimestampOf(l.Published)...)
+	if !l.LastAttempt.IsZero() {
+		b = append(b, `","deliveryattemptutc":"`...)
+		b = append(b, event.TimestampOf(l.LastAttempt)...)
+	}
+	b = append(b, `"}`...)
+	if len(l.Properties) > 0 {
+		b = append(b, `,"customDeliveryProperties":{`...)
+		for i, p := range l.Properties {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = rawjson.AppendQuoted(b, p.Name)
+			b = append(b, ':')
+			b = rawjson.AppendQuoted(b, p.Value)
+		}
+		b = append(b, '}')
+	}
+	b = append(b, `,"event":`...)
+	return append(l.Event.AppendJSON(b), '}')
+}
