@@ -35,6 +35,7 @@ type Readiness struct {
 	MQTTS      string `json:"mqtts,omitempty"`
 	WS         string `json:"ws,omitempty"`
 	WSS        string `json:"wss,omitempty"`
+	HTTPS      string `json:"https,omitempty"`      // URL of the HTTP data plane: where wss is
 	Operations string `json:"operations,omitempty"` // metrics and health, over HTTP
 	Management string `json:"management,omitempty"` // URL of the management plane
 
@@ -53,6 +54,9 @@ func newReadiness(version, ca string, all map[string]Address) Readiness {
 		if first := kinds[scheme]; first != nil && *first == "" {
 			*first = all[name].Address
 		}
+	}
+	if r.WSS != "" {
+		r.HTTPS = "https://" + r.WSS
 	}
 	return r
 }

@@ -41,7 +41,14 @@ func (h hosts) namespace(in listener.Info, more func(host string) (string, bool)
 	if host == "" {
 		host = in.Host
 	}
-	host = canonicalHost(host)
+	if ns := h.named(canonicalHost(host), more); ns != "" {
+		return ns
+	}
+	return in.Namespace
+}
+
+// named is the namespace that a canonical host name leads to; "": to none.
+func (h hosts) named(host string, more func(host string) (string, bool)) string {
 	if ns, ok := h.byHost[host]; ok {
 		return ns
 	}
@@ -51,7 +58,7 @@ func (h hosts) namespace(in listener.Info, more func(host string) (string, bool)
 	if ns, ok := strings.CutSuffix(host, h.domain); ok && h.domain != "" && h.spaces[ns] {
 		return ns
 	}
-	return in.Namespace
+	return ""
 }
 
 // canonicalHost is a host name in lower case, without port and final dot.

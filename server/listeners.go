@@ -86,6 +86,9 @@ func (s *Server) listenerConfig(name string, one Listener) (listener.Config, err
 		}
 		cfg.ProxyTrusted = append(cfg.ProxyTrusted, p)
 	}
+	if one.websocket() && name != devWSListener { // whatever is not an upgrade
+		cfg.Handler = s.gateway
+	}
 	if one.secure() {
 		certs, err := s.certificates()
 		if err != nil {

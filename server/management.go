@@ -70,7 +70,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 		return err
 	}
 	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Blame: s.penalty.Blame,
-		Follow: s.domains.follow, Logger: s.log}
+		Follow: s.follow, Events: s.events, Logger: s.log}
 	m.tokens.trust(&who)
 	s.tenants = tenants.New(who)
 	o := control.Options{

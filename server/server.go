@@ -15,6 +15,8 @@ import (
 
 	"gridmq/broker"
 	"gridmq/control"
+	"gridmq/delivery"
+	"gridmq/gateway"
 	"gridmq/listener"
 	"gridmq/server/tenants"
 	"gridmq/store"
@@ -73,6 +75,8 @@ type Server struct {
 	tenants   *tenants.Tenants
 	plane     *control.Plane
 	domains   *domains
+	events    *delivery.Plane
+	gateway   *gateway.Gateway
 	acme      *acme // nil: off
 	listeners []*listener.Listener
 	addresses map[string]Address
@@ -123,14 +127,22 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.closeStore(st)) }()
+	if err := s.openEvents(st); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.events.Close()) }()
 	m, err := s.openManagement(ctx, st)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.stop()) }()
+	if err := s.events.Settled(); err != nil { // all resources have been told
+		return fmt.Errorf("event plane: %w", err)
+	}
 	if err := s.startBroker(st); err != nil {
 		return err
 	}
+	s.openGateway()
 	defer s.tenants.Close()
 	if err = s.openACME(); err == nil {
 		err = s.startListeners(ctx)
@@ -197,7 +209,8 @@ func (s *Server) drain() error {
 	}
 	s.log.Info("draining")
 	begin := time.Now()
-	s.acme.stop() // before its port is free
+	s.acme.stop()     // before its port is free
+	s.gateway.Close() // receives that wait would hold the listeners
 	s.mu.Lock()
 	listeners, timeout := s.listeners, s.cfg.Shutdown.Timeout
 	s.mu.Unlock()

@@ -9,9 +9,10 @@ import (
 	"gridmq/identity"
 )
 
-// DirectoryAudiences are those of tokens for the data plane; one is what Azure IoT
-// Operations asks for. Source: spec/identity.md, section 4.
-var DirectoryAudiences = []string{"https://eventgrid.azure.net/", "https://eventgrid.azure.net"}
+// DirectoryAudiences are those of tokens for the data plane: the first is what Azure IoT
+// Operations asks for, the last the application id of the service. Source:
+// spec/identity.md, section 4; spec/namespace-topics.md, section 4.4.
+var DirectoryAudiences = []string{"https://eventgrid.azure.net/", "https://eventgrid.azure.net", "4962773b-9cdb-44cf-a8bf-237846a00ab7"}
 
 // maxGroups bounds the groups of one token: a directory puts in 200.
 const maxGroups = 256

@@ -20,6 +20,8 @@ type EventPlane interface {
 	SetSubscription(namespace, topic string, s delivery.Subscription) error
 	DeleteSubscription(namespace, topic, name string) error
 	DropNamespace(namespace string) error
+	// Stream is a topic; nil: there is none.
+	Stream(namespace, topic string) *delivery.Stream
 }
 
 // applyTopic follows a topic: its keys are here, its events in the event plane.

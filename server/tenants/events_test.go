@@ -48,6 +48,8 @@ func (p *planeLog) DeleteSubscription(namespace, topic, name string) error {
 	return p.err
 }
 
+func (p *planeLog) Stream(string, string) *delivery.Stream { return nil }
+
 func (p *planeLog) DropNamespace(namespace string) error {
 	p.add("drop %s", namespace)
 	return p.err

@@ -15,6 +15,7 @@ import (
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
 	"gridmq/control/role"
+	"gridmq/gateway"
 	"gridmq/identity"
 	"gridmq/identity/x509auth"
 )
@@ -31,7 +32,9 @@ type tenant struct {
 	watch    *x509auth.Watch // of what the CAs say about revocation; survives the methods
 	policy   atomic.Pointer[access.Policy]
 	bans     atomic.Pointer[[]*ban.Ban]
-	revision atomic.Uint64 // grows with every change
+	router   atomic.Pointer[router]            // nil: no message becomes an event
+	view     atomic.Pointer[gateway.Namespace] // of resource
+	revision atomic.Uint64                     // grows with every change
 
 	mu       sync.Mutex // guards what follows; Apply changes it
 	groups   map[string]*identity.Group
@@ -86,6 +89,8 @@ func (n *tenant) hosts() (list []string) {
 // before anybody asks them: who comes meanwhile must not be refused.
 func (n *tenant) configure(r *resource.Resource) {
 	n.resource.Store(r)
+	n.view.Store(n.newView())
+	n.router.Store(n.openRouter())
 	m := n.openMethods(n.methods.Load())
 	n.mu.Lock()
 	if m.certificates != nil {

@@ -57,6 +57,7 @@ type Tenants struct {
 	o        Options
 	log      *slog.Logger
 	refusals *refusals
+	routing  RoutingStats
 
 	mu     sync.Mutex
 	all    map[string]*tenant
@@ -94,7 +95,7 @@ func (t *Tenants) Namespaces() (list []broker.NamespaceConfig) {
 }
 
 func (t *Tenants) config(n *tenant) broker.NamespaceConfig {
-	return broker.NamespaceConfig{Name: n.name, Limits: t.o.Limits(n.noun()), Authenticator: n, Authorizer: n}
+	return broker.NamespaceConfig{Name: n.name, Limits: t.o.Limits(n.noun()), Authenticator: n, Authorizer: n, Router: n}
 }
 
 // Serve begins to tell a broker of changes.

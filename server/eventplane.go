@@ -1,0 +1,121 @@
+package server
+
+import (
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"gridmq/control/namespace"
+	"gridmq/delivery"
+	"gridmq/delivery/folder"
+	"gridmq/gateway"
+	"gridmq/route"
+	"gridmq/store"
+)
+
+// deadLetterDirectory has the dead letters, inside the data directory.
+const deadLetterDirectory = "deadletter"
+
+// openEvents opens the topics that the store holds. The management plane tells which of
+// them there are.
+func (s *Server) openEvents(st store.Store) (err error) {
+	s.events, err = delivery.Open(st, delivery.Options{Render: route.Renderer{}, Log: s.log,
+		DeadLetters: folder.Sink{Root: filepath.Join(s.cfg.Data, deadLetterDirectory)}})
+	return err
+}
+
+// openGateway makes the HTTP data plane. Listeners serve it.
+func (s *Server) openGateway() {
+	g := gateway.New(gateway.Options{
+		Namespaces: spaces{s, httpNamespace(s.cfg.Listeners)}, Events: topics{s.events}, Bearer: s.tenants,
+		Busy: func(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrClosed) },
+		Log:  s.log,
+	})
+	registerRouting(s.registry, s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gateway = g
+}
+
+// follow takes over a namespace as it is now; nil: it is gone.
+func (s *Server) follow(name string, n *namespace.Namespace) {
+	s.domains.follow(name, n)
+	s.mu.Lock()
+	g := s.gateway
+	s.mu.Unlock()
+	if n == nil && g != nil {
+		g.Forget(name)
+	}
+}
+
+func registerRouting(reg prometheus.Registerer, s *Server) {
+	f, r := promauto.With(reg), s.tenants.Routing()
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_messages_routed_total", Help: "MQTT messages that became an event of a topic."},
+		func() float64 { return float64(r.Routed.Load()) })
+	for reason, n := range map[string]interface{ Load() uint64 }{"topic_not_found": &r.NoTopic, "no_room": &r.Refused, "not_readable": &r.Damaged} {
+		f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_messages_not_routed_total", Help: "MQTT messages that were to become an event and did not, by reason.",
+			ConstLabels: prometheus.Labels{"reason": reason}}, func() float64 { return float64(n.Load()) })
+	}
+}
+
+// topics are the event plane as the gateway wants it.
+type topics struct{ plane *delivery.Plane }
+
+// Topic implements gateway.Events.
+func (t topics) Topic(namespace, topic string) gateway.Topic {
+	if s := t.plane.Stream(namespace, topic); s != nil {
+		return stream{s}
+	}
+	return nil
+}
+
+type stream struct{ *delivery.Stream }
+
+// Queue implements gateway.Topic.
+func (s stream) Queue(name string) gateway.Queue {
+	if q := s.Stream.Queue(name); q != nil {
+		return q
+	}
+	return nil
+}
+
+// spaces finds the namespace of an HTTP request as of a connection.
+type spaces struct {
+	s        *Server
+	listener string // the namespace of connections whose host name belongs to none
+}
+
+// ByHost implements gateway.Namespaces.
+func (f spaces) ByHost(host string) *gateway.Namespace {
+	name := f.s.hosts.named(host, f.s.tenants.ByHost)
+	if name == "" {
+		return nil
+	}
+	return f.s.tenants.View(name)
+}
+
+// ByName implements gateway.Namespaces.
+func (f spaces) ByName(name string) *gateway.Namespace { return f.s.tenants.View(name) }
+
+// Default is the namespace that the listener leads to, and where that does not exist the
+// only one.
+func (f spaces) Default() *gateway.Namespace {
+	if ns := f.s.tenants.View(f.listener); ns != nil {
+		return ns
+	}
+	return f.s.tenants.View(f.s.tenants.Only())
+}
+
+// httpNamespace is the namespace of the first listener that serves HTTP.
+func httpNamespace(all map[string]Listener) string {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if one := all[name]; one.Enabled && one.websocket() {
+			return one.Namespace
+		}
+	}
+	return DefaultNamespace
+}

@@ -1,0 +1,176 @@
+package tenants
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"gridmq/broker"
+	"gridmq/delivery"
+	"gridmq/identity"
+	"gridmq/mqtt"
+	"gridmq/route"
+	"gridmq/store"
+)
+
+// RoutingStats count messages on their way to topics, of all namespaces, since the start.
+type RoutingStats struct {
+	Routed  atomic.Uint64 // to a topic; a message may go to several
+	NoTopic atomic.Uint64 // TopicNotFoundError: dropped
+	Refused atomic.Uint64 // ServiceError: no room; the message was refused
+	Damaged atomic.Uint64 // could not be held against an event filter: dropped there
+}
+
+// Routing counts what became of the messages that are routed (spec/routing.md, section 5).
+func (t *Tenants) Routing() *RoutingStats { return &t.routing }
+
+// A router makes events of the messages of one namespace, as it is configured. It does
+// not change but for what it remembers.
+type router struct {
+	namespace string
+	table     *route.Table
+	plane     EventPlane
+	stats     *RoutingStats
+	streams   sync.Map // of *delivery.Stream, by route.Destination
+}
+
+// work is the memory for one message.
+type work struct {
+	record       []byte
+	destinations []route.Destination
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+// keepRecord is the largest record whose memory is kept.
+const keepRecord = 64 << 10
+
+// openRouter compiles what the namespace says about routing; nil: nothing is routed.
+func (n *tenant) openRouter() *router {
+	noun := n.noun()
+	if n.t.o.Events == nil {
+		return nil
+	}
+	c, err := route.Read(route.Documents{Namespace: n.spelled(), Topic: noun.Routing.Topic, Enrichments: noun.Routing.Enrichments, Routes: noun.Routing.Routes})
+	if err == nil && c.Topic == (route.Destination{}) && len(c.Routes) == 0 {
+		return nil
+	}
+	r := &router{namespace: n.spelled(), plane: n.t.o.Events, stats: &n.t.routing}
+	if err == nil {
+		r.table, err = route.Compile(n.spelled(), c)
+	}
+	if err != nil { // the plane has checked it, perhaps an older one
+		n.t.log.Error("routing not understood: no message of the namespace becomes an event", "namespace", n.name, "err", err)
+		return nil
+	}
+	return r
+}
+
+// Route implements broker.Router.
+func (n *tenant) Route(m *mqtt.Message, by *broker.Identity) (store.Ticket, error) {
+	r := n.router.Load()
+	if r == nil {
+		return 0, nil
+	}
+	return r.route(m, by)
+}
+
+func (r *router) route(m *mqtt.Message, by *broker.Identity) (t store.Ticket, err error) {
+	d := r.table.Decide(m.Topic)
+	if !d.Routed() {
+		return 0, nil
+	}
+	w := works.Get().(*work)
+	defer w.put()
+	w.record = r.table.AppendRecord(w.record[:0], m, publisher(by))
+	if w.destinations, err = d.AppendDestinations(w.destinations[:0], w.record); err != nil {
+		r.stats.Damaged.Add(1)
+	}
+	for _, to := range w.destinations {
+		one, err := r.append(to, w.record)
+		if err != nil {
+			r.stats.Refused.Add(1)
+			return 0, err
+		}
+		t = max(t, one)
+	}
+	return t, nil
+}
+
+func (w *work) put() {
+	if cap(w.record) > keepRecord {
+		w.record = nil
+	}
+	works.Put(w)
+}
+
+// append keeps the record in a topic. One that is not there any more loses the message.
+func (r *router) append(to route.Destination, record []byte) (store.Ticket, error) {
+	for range 2 {
+		s := r.stream(to)
+		if s == nil {
+			break
+		}
+		t, err := s.Append(record)
+		switch {
+		case err == nil:
+			r.stats.Routed.Add(1)
+			return t, nil
+		case errors.Is(err, delivery.ErrBacklog):
+			return 0, fmt.Errorf("%w: %w", store.ErrFull, err)
+		case !errors.Is(err, delivery.ErrGone):
+			return 0, err
+		}
+		r.streams.Delete(to)
+	}
+	r.stats.NoTopic.Add(1)
+	return 0, nil
+}
+
+func (r *router) stream(to route.Destination) *delivery.Stream {
+	if s, known := r.streams.Load(to); known {
+		return s.(*delivery.Stream)
+	}
+	if to.Topic == "" {
+		return nil
+	}
+	s := r.plane.Stream(r.namespace, to.Topic)
+	if s != nil {
+		r.streams.Store(to, s)
+	}
+	return s
+}
+
+// publisher is who a message is from, in the words of package route.
+func publisher(by *broker.Identity) route.Publisher {
+	switch {
+	case by == nil:
+		return route.Publisher{}
+	case by.Principal == nil:
+		return route.Publisher{Name: by.Name}
+	}
+	return route.Publisher{Name: by.Principal.Name, Attributes: attributes(by.Principal.Attributes)}
+}
+
+// attributes are those of a client, in the words of package route.
+type attributes identity.Attributes
+
+// Attribute implements route.Attributes.
+func (a attributes) Attribute(key string) route.Attribute {
+	v, given := a[key]
+	if !given {
+		return route.Attribute{}
+	}
+	if n, ok := v.Integer(); ok {
+		return route.Integer(n)
+	}
+	if list, ok := v.List(); ok {
+		return route.List(list)
+	}
+	if b, ok := v.Boolean(); ok {
+		return route.Boolean(b)
+	}
+	s, _ := v.Text()
+	return route.Text(s)
+}
