@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 BENCHSTAT=golang.org/x/perf/cmd/benchstat@v0.0.0-20260709024250-82a0b07e230d
 BENCH=${BENCH:-.}
 # Left out unless asked for: minutes of set-up for little to be learned.
-if [ "$BENCH" = . ]; then SKIP=${SKIP:-IndexFill|NamesMillion/walk|^BenchmarkIdle|entries=1000000}; fi
+if [ "$BENCH" = . ]; then SKIP=${SKIP:-IndexFill|NamesMillion/walk|^BenchmarkIdle|Drain/entries=1000000}; fi
 SKIP=${SKIP:-^$}
 COUNT=${COUNT:-10}
 BENCHTIME=${BENCHTIME:-0.2s}
