@@ -1,10 +1,13 @@
 package server
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,11 +42,7 @@ func newFactory(t *testing.T) *factory {
 // enter connects a client of the quickstart.
 func (f *factory) enter(name, filter string) *client.Client {
 	f.t.Helper()
-	dir := f.quickstartDir()
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key"))
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	pair := f.pair(name)
 	if name == "press-1" {
 		f.press1 = pair
 	}
@@ -115,6 +114,19 @@ func TestImpact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	revoking := func(names ...string) string {
+		l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(time.Hour)}
+		for _, name := range names {
+			l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: f.pair(name).Leaf.SerialNumber, RevocationTime: time.Now()})
+		}
+		der, err := x509.CreateRevocationList(rand.Reader, l, mine.Certificate, mine.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := json.Marshal(map[string]any{"properties": map[string]any{"encodedCertificate": string(mine.CertificatePEM()),
+			"gridmq": map[string]any{"crl": map[string]any{"pem": string(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))}}}})
+		return string(b)
+	}
 	all := []string{"console: connection", "press-1: connection"}
 	press := all[1:]
 	report := "press-1: the right to publish to machines/press-1/telemetry"
@@ -132,6 +144,8 @@ func TestImpact(t *testing.T) {
 		"CA replaced":        {"PUT", below(quick, "/caCertificates/quickstart-ca"), ca(other.CertificatePEM()), all, `CA certificate "quickstart-ca" is replaced`},
 		"CA described": {"PUT", below(quick, "/caCertificates/quickstart-ca"),
 			strings.Replace(ca(mine.CertificatePEM()), `{"encoded`, `{"description":"ours","encoded`, 1), nil, ""},
+		"console revoked":    {"PUT", below(quick, "/caCertificates/quickstart-ca"), revoking("console"), all[:1], `the revocation list of CA certificate "quickstart-ca" is changed`},
+		"nobody revoked":     {"PUT", below(quick, "/caCertificates/quickstart-ca"), revoking(), nil, ""},
 		"another CA":         {"PUT", below(quick, "/caCertificates/another"), ca(other.CertificatePEM()), nil, ""},
 		"client deleted":     {"DELETE", below(quick, "/clients/press-1"), "", press, "the client is deleted"},
 		"client disabled":    {"PUT", below(quick, "/clients/press-1"), `{"properties":{"state":"Disabled","attributes":{"kind":"machine"}}}`, press, "the client is disabled"},
@@ -193,11 +207,15 @@ func TestImpactComesTrue(t *testing.T) {
 }
 
 // thumbprint is that of a client's certificate.
-func (f *factory) thumbprint(name string) string {
+func (f *factory) thumbprint(name string) string { return x509auth.Thumbprint(f.pair(name).Leaf) }
+
+// pair is the certificate of a client of the quickstart.
+func (f *factory) pair(name string) tls.Certificate {
 	f.t.Helper()
-	pair, err := tls.LoadX509KeyPair(filepath.Join(f.quickstartDir(), name+".pem"), filepath.Join(f.quickstartDir(), name+".key"))
+	dir := f.quickstartDir()
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key"))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return x509auth.Thumbprint(pair.Leaf)
+	return pair
 }

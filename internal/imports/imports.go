@@ -45,9 +45,10 @@ var doors = map[string]string{
 
 // engines are modules that only one part may know, so that it can be replaced.
 var engines = map[string][]string{
-	"github.com/cockroachdb/pebble":   {"store/pebble"},
-	"github.com/nats-io/nats-server/": {"store/jetstream", "cluster"},
-	"github.com/spf13/cobra":          {"cmd"},
+	"github.com/cockroachdb/pebble":    {"store/pebble"},
+	"github.com/nats-io/nats-server/":  {"store/jetstream", "cluster"},
+	"github.com/spf13/cobra":           {"cmd"},
+	"github.com/caddyserver/certmagic": {"server"},
 }
 
 // pure rooms import nothing but the standard library.

@@ -21,11 +21,12 @@ type forecast struct {
 	end       string                     // why nobody stays connected; empty: they do
 	admission bool                       // who may come in at all may be another matter
 	clients   map[string]resource.Change // those that change, by name
-	cas       []goneCA
+	cas       []changedCA
+	lists     *x509auth.Watch // of revocation lists that would be new; nil: there are none
 }
 
-// A goneCA is a CA certificate that would not be there any more.
-type goneCA struct {
+// A changedCA is a CA certificate that would not be there any more, or revoke others.
+type changedCA struct {
 	certificate *x509.Certificate
 	why         string
 }
@@ -75,14 +76,34 @@ func (f *forecast) ca(c resource.Change) {
 	if c.Old == nil {
 		return
 	}
-	g := goneCA{certificate: certificateOf(c.Old), why: fmt.Sprintf("CA certificate %q is deleted", c.Name)}
-	if c.New != nil {
-		if certificateOf(c.New).Equal(g.certificate) {
-			return
-		}
+	g := changedCA{certificate: certificateOf(c.Old), why: fmt.Sprintf("CA certificate %q is deleted", c.Name)}
+	switch {
+	case c.New == nil:
+	case !certificateOf(c.New).Equal(g.certificate):
 		g.why = fmt.Sprintf("CA certificate %q is replaced", c.Name)
+	case !f.revokes(c):
+		return
+	default:
+		g.why = fmt.Sprintf("the revocation list of CA certificate %q is changed", c.Name)
 	}
 	f.cas = append(f.cas, g)
+}
+
+// revokes takes over a revocation list that comes with a CA certificate as text, and
+// says whether it is another one. Lists in files are told by themselves.
+func (f *forecast) revokes(c resource.Change) bool {
+	text := c.New.Noun.(*x509auth.CA).Revocation.CRL.PEM
+	if text == "" || text == c.Old.Noun.(*x509auth.CA).Revocation.CRL.PEM {
+		return false
+	}
+	only := *c.New.Noun.(*x509auth.CA)
+	only.Revocation = x509auth.Revocation{}
+	only.Revocation.CRL.PEM = text
+	if f.lists == nil {
+		f.lists = x509auth.NewWatch(nil, f.now.t.log)
+	}
+	f.lists.Set([]*x509auth.CA{&only}) // reads no file: each change is judged by itself
+	return true
 }
 
 // copy is the tenant to try changes on. Clients that do not change are not in its
@@ -107,7 +128,7 @@ func (n *tenant) copy() *tenant {
 // there. Nothing is opened: no file is read and nobody is asked.
 func (f *forecast) methods() *methods {
 	noun := f.next.noun()
-	m := &methods{certificates: x509auth.New(futureClients{f}, x509auth.Options{})} // nobody is registered by it
+	m := &methods{certificates: x509auth.New(futureClients{f}, x509auth.Options{Watch: f.lists})} // nobody is registered by it
 	if noun.GridMQ.Passwords {
 		m.passwords = new(passwordauth.Authenticator)
 	}
