@@ -255,10 +255,26 @@ func (p *Plane) Create(ctx context.Context, who, ns, kind, name string, properti
 	if n == nil {
 		return fmt.Errorf("no namespace %q", ns)
 	}
-	k := p.set.Kind(kind)
+	k, below := p.set.Kind(kind), "/"+kind+"/"+name
+	if parent, child, nested := strings.Cut(name, "/"); nested {
+		below = "/" + k.Parent + "/" + parent + "/" + kind + "/" + child
+	}
 	_, err := p.set.Put(ctx, resource.Put{Body: []byte(`{"properties":` + string(properties) + `}`), Request: resource.Request{
-		Kind: k, Namespace: ns, Name: name, ID: namespaceID(n.Subscription, n.Group, n.Name) + "/" + kind + "/" + name,
+		Kind: k, Namespace: ns, Name: name, ID: namespaceID(n.Subscription, n.Group, n.Name) + below,
 		Match: resource.Match{New: true}, Actor: resource.Actor{Name: who, Type: "Application"}, Operation: k.Type + "/write"}})
+	return err
+}
+
+// PatchNamespace merges properties into those of a namespace, as Create does it.
+func (p *Plane) PatchNamespace(ctx context.Context, who, name string, properties []byte) error {
+	n := p.set.Namespace(name)
+	if n == nil {
+		return fmt.Errorf("no namespace %q", name)
+	}
+	_, err := p.set.Put(ctx, resource.Put{Patch: true, Body: []byte(`{"properties":` + string(properties) + `}`),
+		Subscription: n.Subscription, Group: n.Group, Request: resource.Request{
+			Kind: p.set.Kind(resource.Namespaces), Namespace: name, Name: name, ID: NamespaceID(n),
+			Actor: resource.Actor{Name: who, Type: "Application"}, Operation: "Microsoft.EventGrid/namespaces/write"}})
 	return err
 }
 

@@ -29,11 +29,17 @@ var (
 		{"permissionBindings", "machines-obey", `{"clientGroupName":"machines","topicSpaceName":"own-commands","permission":"Subscriber"}`},
 		{"permissionBindings", "consoles-watch", `{"clientGroupName":"consoles","topicSpaceName":"all-machines","permission":"Subscriber"}`},
 		{"permissionBindings", "consoles-command", `{"clientGroupName":"consoles","topicSpaceName":"all-machines","permission":"Publisher"}`},
+		{"topics", "telemetry", `{}`},
+		{"eventSubscriptions", "telemetry/all", `{"deliveryConfiguration":{"deliveryMode":"Queue"}}`},
 	}
 )
 
 const quickstartBody = `{"properties":{"topicSpacesConfiguration":{"state":"Enabled","clientAuthentication":{` +
 	`"alternativeAuthenticationNameSources":["ClientCertificateSubject"]}},"gridmq":{"hosts":["localhost"]}}}`
+
+// quickstartRouting makes an event of every message, with the machine's name and hall.
+const quickstartRouting = `{"topicSpacesConfiguration":{"routeTopicResourceId":%q,"routingEnrichments":{"dynamic":[` +
+	`{"key":"machine","value":"${client.authenticationName}"},{"key":"hall","value":"${client.attributes.hall}"}]}}}`
 
 // leadTo lets the secure listeners lead into a namespace.
 func (c *Config) leadTo(namespace string) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"gridmq/control"
+	"gridmq/control/namespace"
 	"gridmq/control/resource"
 	"gridmq/internal/authority"
 )
@@ -74,6 +75,7 @@ func (q *quickstart) run(ctx context.Context) error {
 	for _, r := range quickstartResources {
 		steps = append(steps, making{r.kind + " " + r.name, func() error { return q.put(ctx, r.kind, r.name, r.properties) }})
 	}
+	steps = append(steps, making{"routing", func() error { return q.route(ctx) }})
 	for _, c := range quickstartClients {
 		steps = append(steps, making{"clients " + c.name, func() error { return q.put(ctx, "clients", c.name, `{"attributes":`+c.attributes+`}`) }})
 	}
@@ -154,6 +156,15 @@ func (q *quickstart) certificate(client string) error {
 		return err
 	}
 	return pair.Save(cert, key, q.resumed)
+}
+
+// route has the messages go to the topic, unless somebody has changed that.
+func (q *quickstart) route(ctx context.Context) error {
+	n := q.plane.Resources().Namespace(QuickstartNamespace)
+	if n == nil || n.Noun.(*namespace.Namespace).RouteTopic != "" {
+		return nil
+	}
+	return q.plane.PatchNamespace(ctx, "quickstart", QuickstartNamespace, fmt.Appendf(nil, quickstartRouting, control.NamespaceID(n)+"/topics/telemetry"))
 }
 
 // put makes a resource unless there is one.
