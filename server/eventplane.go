@@ -32,10 +32,11 @@ func (s *Server) openEvents(st store.Store) (err error) {
 func (s *Server) openGateway() {
 	g := gateway.New(gateway.Options{
 		Namespaces: spaces{s, httpNamespace(s.cfg.Listeners)}, Events: topics{s.events}, Bearer: s.tenants,
-		Busy: func(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrClosed) },
-		Log:  s.log,
+		Busy:    func(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrClosed) },
+		Observe: newHTTPMetrics(s.registry).observe, Log: s.log,
 	})
 	registerRouting(s.registry, s)
+	s.registry.MustRegister(eventCollector{s.events})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gateway = g
