@@ -3,6 +3,7 @@ package tenants
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -32,7 +33,9 @@ type router struct {
 	table     *route.Table
 	plane     EventPlane
 	stats     *RoutingStats
-	streams   sync.Map // of *delivery.Stream, by route.Destination
+
+	mu      sync.Mutex // of who replaces streams
+	streams atomic.Pointer[map[route.Destination]*delivery.Stream]
 }
 
 // work is the memory for one message.
@@ -57,6 +60,7 @@ func (n *tenant) openRouter() *router {
 		return nil
 	}
 	r := &router{namespace: n.spelled(), plane: n.t.o.Events, stats: &n.t.routing}
+	r.streams.Store(&map[route.Destination]*delivery.Stream{})
 	if err == nil {
 		r.table, err = route.Compile(n.spelled(), c)
 	}
@@ -122,24 +126,35 @@ func (r *router) append(to route.Destination, record []byte) (store.Ticket, erro
 		case !errors.Is(err, delivery.ErrGone):
 			return 0, err
 		}
-		r.streams.Delete(to)
+		r.remember(to, nil)
 	}
 	r.stats.NoTopic.Add(1)
 	return 0, nil
 }
 
 func (r *router) stream(to route.Destination) *delivery.Stream {
-	if s, known := r.streams.Load(to); known {
-		return s.(*delivery.Stream)
+	if s := (*r.streams.Load())[to]; s != nil {
+		return s
 	}
 	if to.Topic == "" {
 		return nil
 	}
 	s := r.plane.Stream(r.namespace, to.Topic)
 	if s != nil {
-		r.streams.Store(to, s)
+		r.remember(to, s)
 	}
 	return s
+}
+
+// remember keeps the stream of a destination; nil: not any more.
+func (r *router) remember(to route.Destination, s *delivery.Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := maps.Clone(*r.streams.Load())
+	if delete(next, to); s != nil {
+		next[to] = s
+	}
+	r.streams.Store(&next)
 }
 
 // publisher is who a message is from, in the words of package route.
