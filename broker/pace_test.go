@@ -22,7 +22,7 @@ func fire(pub *device, topic string, qos byte, n int) {
 func paced(t *testing.T, sub *device, n, burst, rate int) {
 	t.Helper()
 	start := time.Now()
-	releases := 0 // that came, less those that are due
+	releases := 0               // that came, less those that are due
 	next := func() *delivered { // PUBREL is not held back, and comes in between
 		for {
 			p, err := sub.read(time.Minute)

@@ -29,6 +29,7 @@ type Config struct {
 	Domain     string
 	Log        Log
 	Store      Store
+	Events     Events
 	Listeners  map[string]Listener
 	TLS        TLS
 	ACME       ACME
@@ -56,6 +57,13 @@ type Store struct {
 	Reserve    settings.Size // free space below which durable work is refused; 0: chosen by the engine
 	Cache      settings.Size // records read from the log
 	BlockCache settings.Size // the engine's own
+}
+
+// Events bounds the topics of namespaces.
+type Events struct {
+	// TopicBytes is what the events of one topic may take; more is refused. A topic
+	// keeps what an event subscription has not settled, for its retention at most.
+	TopicBytes settings.Size
 }
 
 // A Listener is one address. The zero value is not ready: see SetDefaults.
@@ -211,6 +219,7 @@ func Default() Config {
 		Data:       "./data",
 		Log:        Log{Level: slog.LevelInfo, Format: "text"},
 		Store:      Store{Engine: "pebble", Durability: "synced", Cache: 32 << 20, BlockCache: 16 << 20},
+		Events:     Events{TopicBytes: 1 << 30},
 		Listeners:  map[string]Listener{"mqtts": mqtts, "wss": wss},
 		TLS:        TLS{Hosts: []string{"localhost", "127.0.0.1", "::1"}, MinimumVersion: "1.2"},
 		ACME:       ACME{Directory: certmagic.LetsEncryptProductionCA},

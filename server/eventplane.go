@@ -24,6 +24,7 @@ const deadLetterDirectory = "deadletter"
 // them there are.
 func (s *Server) openEvents(st store.Store) (err error) {
 	s.events, err = delivery.Open(st, delivery.Options{Render: route.Renderer{}, Log: s.log,
+		Limits:      delivery.Limits{TopicBytes: int64(s.cfg.Events.TopicBytes)},
 		DeadLetters: folder.Sink{Root: filepath.Join(s.cfg.Data, deadLetterDirectory)}})
 	return err
 }

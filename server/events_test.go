@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"gridmq/client"
 	"gridmq/mqtt"
@@ -79,15 +80,20 @@ func TestMessageBecomesEvent(t *testing.T) {
 	if f.data(f.tenants.Keys(QuickstartNamespace)[0], "/eventsubscriptions/all:acknowledge", string(tokens), &settled); len(settled.SucceededLockTokens) != 1 {
 		t.Errorf("acknowledged %q", settled.SucceededLockTokens)
 	}
-	_, metrics := f.get(t, "/metrics")
 	for _, line := range []string{
 		"gridmq_messages_routed_total 1",
 		`gridmq_events_published_total{namespace="quickstart",topic="telemetry"} 1`,
 		`gridmq_events_acknowledged_total{namespace="quickstart",subscription="all",topic="telemetry"} 1`,
 		`gridmq_http_requests_total{operation="acknowledge",status="200"} 1`,
 	} {
-		if !strings.Contains(metrics, line+"\n") {
-			t.Errorf("metrics lack %s", line)
+		counted := func() bool { // a request after it was answered
+			_, metrics := f.get(t, "/metrics")
+			return strings.Contains(metrics, line+"\n")
+		}
+		for begun := time.Now(); !counted(); time.Sleep(10 * time.Millisecond) {
+			if time.Since(begun) > 10*time.Second {
+				t.Fatalf("metrics lack %s", line)
+			}
 		}
 	}
 }

@@ -3,9 +3,11 @@ package tenants
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gridmq/broker"
 	"gridmq/delivery"
@@ -34,7 +36,9 @@ type router struct {
 	plane     EventPlane
 	stats     *RoutingStats
 
-	mu      sync.Mutex // of who replaces streams
+	log     *slog.Logger
+	warned  atomic.Int64 // when it was logged that a topic is full, in Unix seconds
+	mu      sync.Mutex   // of who replaces streams
 	streams atomic.Pointer[map[route.Destination]*delivery.Stream]
 }
 
@@ -59,7 +63,7 @@ func (n *tenant) openRouter() *router {
 	if err == nil && c.Topic == (route.Destination{}) && len(c.Routes) == 0 {
 		return nil
 	}
-	r := &router{namespace: n.spelled(), plane: n.t.o.Events, stats: &n.t.routing}
+	r := &router{namespace: n.spelled(), plane: n.t.o.Events, stats: &n.t.routing, log: n.t.log}
 	r.streams.Store(&map[route.Destination]*delivery.Stream{})
 	if err == nil {
 		r.table, err = route.Compile(n.spelled(), c)
@@ -122,6 +126,7 @@ func (r *router) append(to route.Destination, record []byte) (store.Ticket, erro
 			r.stats.Routed.Add(1)
 			return t, nil
 		case errors.Is(err, delivery.ErrBacklog):
+			r.warn(s)
 			return 0, fmt.Errorf("%w: %w", store.ErrFull, err)
 		case !errors.Is(err, delivery.ErrGone):
 			return 0, err
@@ -130,6 +135,15 @@ func (r *router) append(to route.Destination, record []byte) (store.Ticket, erro
 	}
 	r.stats.NoTopic.Add(1)
 	return 0, nil
+}
+
+// warn says that messages are refused because a topic is full, once a minute.
+func (r *router) warn(s *delivery.Stream) {
+	now, last := time.Now().Unix(), r.warned.Load()
+	if now-last >= 60 && r.warned.CompareAndSwap(last, now) {
+		r.log.Warn("messages are refused: a topic that they are routed to is full. Receive what waits in its event subscriptions, or raise events.topic_bytes",
+			"namespace", r.namespace, "topic", s.Name())
+	}
 }
 
 func (r *router) stream(to route.Destination) *delivery.Stream {

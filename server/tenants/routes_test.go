@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func newRoutedTenant(t testing.TB, enrichments string) *routedTenant {
 	t.Helper()
 	inner := memory.New(memory.Options{})
 	st := faulty.New(inner)
-	plane, err := delivery.Open(st, delivery.Options{Render: route.Renderer{}})
+	plane, err := delivery.Open(st, delivery.Options{Render: route.Renderer{}, Limits: delivery.Limits{TopicBytes: 64 << 20}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func newRoutedTenant(t testing.TB, enrichments string) *routedTenant {
 		t.Fatal(err)
 	}
 	all := New(Options{})
-	to := &router{namespace: "plant", table: table, plane: plane, stats: &all.routing}
+	to := &router{namespace: "plant", table: table, plane: plane, stats: &all.routing, log: all.log}
 	to.streams.Store(&map[route.Destination]*delivery.Stream{})
 	r.tenant = newTenant(all, "plant")
 	r.router.Store(to)
@@ -117,6 +118,27 @@ func TestRouteRefused(t *testing.T) {
 	}
 	if n := r.t.Routing().Refused.Load(); n != 1 {
 		t.Errorf("%d refused", n)
+	}
+}
+
+// A topic that is full refuses the message, and says so in the log, once.
+func TestRouteToFullTopic(t *testing.T) {
+	r := newRoutedTenant(t, "")
+	var log strings.Builder
+	r.router.Load().log = slog.New(slog.NewTextHandler(&log, nil))
+	m, refused := &mqtt.Message{Topic: "a", Payload: make([]byte, 1<<20), Published: 1}, 0
+	for range 100 { // 64 MiB, and more
+		_, err := r.Route(m, nil)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, store.ErrFull) || !errors.Is(err, delivery.ErrBacklog) {
+			t.Fatal(err)
+		}
+		refused++
+	}
+	if n := strings.Count(log.String(), "is full"); refused < 30 || n != 1 {
+		t.Errorf("%d refused, told %d times:\n%s", refused, n, log.String())
 	}
 }
 
