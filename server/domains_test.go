@@ -238,8 +238,13 @@ func TestCustomDomain(t *testing.T) {
 		t.Errorf("%s: %v", host, ack.Code)
 	}
 	for ns, client := range map[string]string{"plant": "press-1", "default": "elsewhere"} {
-		if text := n.must(t, "GET", "/gridmq/namespaces/"+ns+"/refused", ""); !strings.Contains(text, client) {
-			t.Errorf("the refusals of %s lack %s: %s", ns, client, text)
+		listed := func() bool { // after the client was told
+			return strings.Contains(n.must(t, "GET", "/gridmq/namespaces/"+ns+"/refused", ""), client)
+		}
+		for begun := time.Now(); !listed(); time.Sleep(10 * time.Millisecond) {
+			if time.Since(begun) > 10*time.Second {
+				t.Fatalf("the refusals of %s lack %s", ns, client)
+			}
 		}
 	}
 
