@@ -16,7 +16,7 @@ NOTE       ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fuzz bench microbench baseline benchcmp tools fmt clean
+.PHONY: help run build test lint fuzz bench microbench baseline benchcmp tools javascript fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything
 build: ## build bin/gridmq
 	@$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/gridmq
 
-test: tools lint ## vet, staticcheck and all tests with the race detector, as CI does
+test: tools javascript lint ## vet, staticcheck and all tests with the race detector, as CI does
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 	cd test/behaviour && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 	cd test/acme && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
@@ -54,8 +54,11 @@ baseline: ## the benchmarks beside the code, ten runs into bench/baseline.txt
 benchcmp: ## the same, compared with bench/baseline.txt, or in turn with a revision (REV=HEAD~1)
 	@GO='$(GO)' BENCH='$(BENCH)' bash bench/micro.sh $(if $(REV),against $(REV),compare)
 
-tools: ## install what the tests use besides Go (Debian's mosquitto), when missing
+tools: ## install what the tests use besides Go (Debian's mosquitto and Node.js), when missing
 	@bash internal/scripts/tools.sh
+
+javascript: tools ## install the npm packages of the tests, when missing
+	@bash internal/scripts/javascript.sh
 
 fmt: ## format the code
 	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')

@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 // A broker is a process.
 type broker struct {
 	Management string // URL
+	HTTPS      string // URL of the data plane
 	MQTTS      string // host:port
 	CA         string // file to trust
 	PID        int
