@@ -74,6 +74,8 @@ Try the namespace %s: a factory in which a machine may only use its own topics.
   mosquitto_sub `+mosquitto+` -t 'machines/+/telemetry' -v
   # a machine reports
   mosquitto_pub `+mosquitto+` -t machines/press-1/telemetry -m '{"temperature":71}'
+  # the same report is an event by now: a CloudEvent in the topic telemetry
+  %s events receive telemetry/all%s --ack
   # a machine waits for commands, over MQTT 5, and the console sends one
   %s sub %s -i press-2 %s -t machines/press-2/commands
   %s pub %s -i console-2 %s -t machines/press-2/commands -m stop -q 1
@@ -83,7 +85,7 @@ Try the namespace %s: a factory in which a machine may only use its own topics.
   %s explain publish --namespace %s --client press-1 --topic machines/press-2/telemetry%s
 
 `, QuickstartNamespace, "console", as("console"), "press-1", as("press-1"),
-		s.program(), url, as("press-2"), s.program(), url, as("console"), s.program(), url, as("press-1"),
+		s.program(), data, s.program(), url, as("press-2"), s.program(), url, as("console"), s.program(), url, as("press-1"),
 		s.program(), QuickstartNamespace, data)
 }
 
