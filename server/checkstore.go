@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gridmq/delivery"
 	"gridmq/store"
 	"gridmq/store/pebble"
 )
@@ -48,7 +49,7 @@ func CheckStore(data string, clear bool) (r StoreReport, err error) {
 	return r, nil
 }
 
-// read visits every document, and the log of every namespace that has one.
+// read visits every document, and the logs of every namespace and of every topic.
 func (r *StoreReport) read(st store.Store) error {
 	logs := map[store.LogID]bool{}
 	err := st.List(nil, nil, func(d store.Document) bool {
@@ -59,6 +60,11 @@ func (r *StoreReport) read(st store.Store) error {
 		}
 		return true
 	})
+	topics, bad := delivery.Logs(st)
+	err = errors.Join(err, bad)
+	for _, log := range topics {
+		logs[log] = true
+	}
 	for log := range logs {
 		err = errors.Join(err, st.Read(log, 0, func(store.Position, []byte) bool {
 			r.Entries++

@@ -106,3 +106,19 @@ func TestDataPlaneIsClosed(t *testing.T) {
 		t.Errorf("%d %+v", status, refused)
 	}
 }
+
+// What CheckStore reads: the events of topics too.
+func TestCheckStoreReadsEvents(t *testing.T) {
+	f := newFactory(t)
+	for range 3 {
+		if _, err := f.press.Publish(t.Context(), &client.Message{Topic: "machines/press-1/telemetry", QoS: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.press.Close()
+	f.console.Close()
+	f.end(t)
+	if r, err := CheckStore(f.cfg.Data, false); err != nil || r.Entries < 3 {
+		t.Errorf("%d entries read, %v; want the 3 events at least", r.Entries, err)
+	}
+}
