@@ -130,7 +130,14 @@ func (e *eventFlags) look(ctx context.Context, o *events.Options) error {
 		return &exitError{exitNoConnect, fmt.Errorf("no broker with an HTTPS listener runs on %s\n  name its data directory with --data, or another place with --endpoint", m.data)}
 	}
 	for _, l := range ready.Listeners { // where the listener leads; all of them to one
-		if m.namespace == "" && strings.HasPrefix(l.URL, "wss:") {
+		if m.namespace != "" || !strings.HasPrefix(l.URL, "wss:") {
+			continue
+		}
+		_, managed, err := m.places.find(ctx, l.Namespace)
+		if err != nil {
+			return m.explain(err)
+		}
+		if managed { // that of --dev is none
 			m.namespace = l.Namespace
 		}
 	}

@@ -191,7 +191,7 @@ func printEvent(out io.Writer, raw json.RawMessage, count int) error {
 	}
 	for _, name := range []string{"data", "data_base64"} {
 		if len(e[name]) > 0 {
-			fmt.Fprintf(out, "  %s %s\n", name, printableText(string(e[name]), widestData))
+			fmt.Fprintf(out, "  %s %s\n", name, printableText(oneLine(e[name]), widestData))
 		}
 	}
 	return nil

@@ -83,7 +83,7 @@ func (e *eventFlags) settle(ctx context.Context, cmd *cobra.Command, s events.Su
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s %d\n", how.done, len(succeeded))
 	}
 	for _, f := range failed {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s (%s)\n", printableText(f.LockToken, 512), f.Error.Message, f.Error.Code)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s (%s)\n", printableText(f.LockToken, 512), printableText(f.Error.Message, widestLast), printableText(f.Error.Code, widest))
 	}
 	if len(failed) > 0 {
 		return &exitError{exitDenied, fmt.Errorf("%d of %d not %s", len(failed), len(failed)+len(succeeded), how.done)}

@@ -17,6 +17,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitready": waitReady,
+			"waitfiles": waitFiles,
 			"addresses": setAddresses,
 			"signal":    sendSignal,
 		},

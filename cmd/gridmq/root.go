@@ -29,7 +29,7 @@ Start one to try, and talk to it:
 		c.GroupID = "manage"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newPubCmd(), newSubCmd(), newEventsCmd(), newBenchCmd(), newCertCmd()} {
+	for _, c := range []*cobra.Command{newPubCmd(), newSubCmd(), newEventsCmd(), newWebhookListenCmd(), newDeadLettersCmd(), newBenchCmd(), newCertCmd()} {
 		c.GroupID = "client"
 		root.AddCommand(c)
 	}

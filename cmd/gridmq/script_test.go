@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -23,6 +24,19 @@ func waitReady(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s is not ready after 20 s", args[0])
+}
+
+// waitFiles N PATTERN waits until there are so many files.
+func waitFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitfiles N PATTERN")
+	}
+	for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+		if list, err := filepath.Glob(ts.MkAbs(args[1])); err == nil && strconv.Itoa(len(list)) == args[0] {
+			return
+		}
+	}
+	ts.Fatalf("there are not %s files %s after 20 s", args[0], args[1])
 }
 
 // setAddresses DIR sets $MQTT, $MQTTPORT, $MQTTS, $WS, $WSS, $CA and $PID from

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,6 +58,9 @@ func New(o Options) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fmt.Errorf("endpoint %q: want https://host:port", o.Endpoint)
 	}
+	if u.Scheme == "http" && u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback() {
+		return nil, fmt.Errorf("endpoint %q: the credential would travel readable for everybody on the way; want https://", o.Endpoint)
+	}
 	c := &Client{base: strings.TrimSuffix(o.Endpoint, "/"), http: &http.Client{Transport: o.Transport}}
 	switch {
 	case o.Key != "" && o.Token != "":
@@ -95,6 +99,8 @@ type Error struct {
 	Status  int    `json:"-"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	// RetryAfter is how long to wait before the same again; 0: not said.
+	RetryAfter time.Duration `json:"-"`
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (%d %s)", e.Message, e.Status, e.Code) }
@@ -215,6 +221,9 @@ func (c *Client) do(ctx context.Context, path string, q url.Values, contentType 
 			return fmt.Errorf("%s answers %s, not as a data plane does", c.base, answer.Status)
 		}
 		refusal.Error.Status = answer.StatusCode
+		if s, err := strconv.ParseUint(answer.Header.Get("Retry-After"), 10, 16); err == nil {
+			refusal.Error.RetryAfter = time.Duration(s) * time.Second
+		}
 		return refusal.Error
 	}
 	if into == nil {
