@@ -295,13 +295,14 @@ func (q *Queue) configure(sub Subscription) {
 	if !sub.Expires.IsZero() {
 		q.expires.Store(max(1, millis(sub.Expires)))
 	}
-	q.book.SetPolicy(copies.Policy{MaxCount: sub.MaxDeliveryCount, Lifetime: inMillis(lifetime)})
+	q.book.SetPolicy(copies.Policy{MaxCount: sub.MaxDeliveryCount, Lifetime: inMillis(lifetime), Patient: sub.Mode == Push})
 	q.told.Store(true)
 	if q.cursorDue.Load() != 0 {
 		q.cursorDue.Store(1) // by the new time to live
 	}
 	q.retryAt, q.failures = 0, 0 // there may be another destination
 	q.schedule()
+	q.push()
 }
 
 // DeleteSubscription removes a subscription and discards its events, durably. One that

@@ -30,7 +30,7 @@ type Letter struct {
 // A Property is a custom header of push delivery that is no secret.
 type Property struct{ Name, Value string }
 
-// reasonTexts and results are the table of section 13.4, for pull.
+// reasonTexts and resultOf are the table of section 13.4. to is there for push.
 var reasonTexts = [...]string{
 	copies.UsedUp:      "Maximum delivery attempts was exceeded.",
 	copies.Rejected:    "Event was rejected.",
@@ -38,23 +38,29 @@ var reasonTexts = [...]string{
 	copies.ClientError: "Undeliverable due to client error",
 }
 
-func resultOf(c copies.Copy) string {
+func resultOf(c copies.Copy, to *Destination) string {
 	switch {
 	case c.Reason == copies.Rejected:
 		return "Event was rejected."
 	case c.Count == 0:
 		return "Event was not delivered."
+	case to != nil:
+		return Outcome(c.Outcome).String()
 	}
 	return "Event was not acknowledged nor rejected."
 }
 
-func letterOf(c copies.Copy, e event.Event) Letter {
+// letterOf is the letter of a copy; to is where it was pushed to, nil for pull.
+func letterOf(c copies.Copy, e event.Event, to *Destination) Letter {
 	l := Letter{
-		Reason: reasonTexts[c.Reason], Attempts: c.Count, Result: resultOf(c),
+		Reason: reasonTexts[c.Reason], Attempts: c.Count, Result: resultOf(c, to),
 		Published: timeOf(c.Published), Event: e,
 	}
 	if c.First != 0 {
 		l.LastAttempt = timeOf(c.First)
+	}
+	if to != nil {
+		l.Properties = to.AppendProperties(nil, &e, false)
 	}
 	return l
 }

@@ -68,16 +68,23 @@ func (q *Queue) depositSome() (more bool) {
 	q.mu.Lock()
 	list := q.book.Departures(lettersAtOnce)
 	d := DeadLetter{Namespace: q.stream.namespace, Topic: q.stream.name, Subscription: q.name}
-	gone, to := q.gone, q.sub.DeadLetters
+	gone, to, pushed, since := q.gone, q.sub.DeadLetters, q.sub.Destination, q.carried
 	q.mu.Unlock()
 	if len(list) == 0 || gone {
 		return false
 	}
-	var err error
+	// A letter of an event that a crash brings back would say what is not true.
+	err := p.durable(p.ctx, since)
+	if err != nil {
+		q.mu.Lock()
+		q.retryAt = millis(time.Now()) + retryStore
+		q.mu.Unlock()
+		return false
+	}
 	nowhere := to == nil || p.options.DeadLetters == nil // since they left
 	if !nowhere {
 		d.To = *to
-		if err = q.compose(&d, list); err == nil && len(d.Letters) > 0 {
+		if err = q.compose(&d, list, pushed); err == nil && len(d.Letters) > 0 {
 			err = q.write(d)
 		}
 	}
@@ -107,7 +114,7 @@ func (q *Queue) write(d DeadLetter) error {
 }
 
 // compose reads the events of list; those that cannot be read are left out.
-func (q *Queue) compose(d *DeadLetter, list []copies.Copy) error {
+func (q *Queue) compose(d *DeadLetter, list []copies.Copy, pushed *Destination) error {
 	for _, c := range list {
 		f, err := q.load(c)
 		switch {
@@ -116,7 +123,7 @@ func (q *Queue) compose(d *DeadLetter, list []copies.Copy) error {
 		case err != nil:
 			return err
 		default:
-			d.Letters = append(d.Letters, letterOf(c, f.event))
+			d.Letters = append(d.Letters, letterOf(c, f.event, pushed))
 		}
 	}
 	return nil

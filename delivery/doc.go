@@ -14,10 +14,14 @@
 // its queue only when the sink has taken it. So everything may happen twice, nothing
 // is lost, and after a crash locks are there with the ends they had.
 //
-// Goroutines: one per plane, for the heap of deadlines; at most one per queue while it
+// Push subscriptions are moved by an Options.Pushers: each has a Pusher that is woken, and
+// an [Outbox] to take from. What was pushed is settled without waiting for the disk; the
+// next taking waits for it.
+//
+// Goroutines: those of the pushers; one per plane, for the heap of deadlines; at most one per queue while it
 // writes dead letters, at most 16 in all. Close waits for them.
 // Locks, in this order: Plane.admin, Queue.walk (a channel: it is held during reads),
-// Queue.mu, Stream.mu or Stream.journal.mu, and those that nothing is called with:
+// Queue.mu, Stream.mu or Stream.journal.mu or a pusher's own, and those that nothing is called with:
 // Plane.mu, deadlines.mu. None but the first two is held during I/O.
 //
 // Units: times on disk are milliseconds of Unix time, sizes bytes. Names ignore case.

@@ -40,7 +40,7 @@ func (q *Queue) expire(now int64) (more bool) {
 	q.mu.Lock()
 	err := q.lapse(now)
 	cursor, h, due := q.book.Cursor(), q.history, q.cursorDue.Load()
-	if q.waiting.Load() > 0 && len(q.book.Ready(1, now)) > 0 {
+	if q.wanted() && len(q.book.Ready(1, now)) > 0 {
 		q.poke()
 	}
 	q.mu.Unlock()

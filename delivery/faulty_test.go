@@ -163,6 +163,27 @@ func TestNothingAnsweredBeforeItIsDurable(t *testing.T) {
 	})
 }
 
+// A dead letter says what a crash cannot undo.
+func TestNoDeadLetterBeforeItIsDurable(t *testing.T) {
+	refused(t, func(t *testing.T, w *world, s *faulty.Store) {
+		w.publish("a")
+		tokens := tokensOf(w.expect("a:1"))
+		s.Hold()
+		done := make(chan struct{})
+		go func() { _, _ = w.queue().Reject(t.Context(), tokens); close(done) }()
+		time.Sleep(time.Second)
+		if got := len(w.o.DeadLetters.(*sink).take()); got != 0 {
+			t.Errorf("the sink has %d letters of a rejection that is not durable", got)
+		}
+		s.Release()
+		<-done
+		time.Sleep(time.Second)
+		if got := len(w.o.DeadLetters.(*sink).take()); got != 1 {
+			t.Errorf("the sink has %d letters, want 1", got)
+		}
+	})
+}
+
 // An append that is not durable when a receiver looks still wakes it.
 func TestWokenByWhatWasUnderWay(t *testing.T) {
 	refused(t, func(t *testing.T, w *world, s *faulty.Store) {

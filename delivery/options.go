@@ -17,6 +17,9 @@ type Options struct {
 	// DeadLetters takes what cannot be delivered. Nil: such events are dropped, and
 	// counted, as for subscriptions without a destination.
 	DeadLetters DeadLetterSink
+	// Pushers move the events of push subscriptions. Nil: they wait, until their time to
+	// live is over.
+	Pushers Pushers
 	// Log receives the room's events. Default: none.
 	Log    *slog.Logger
 	Limits Limits

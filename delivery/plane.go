@@ -126,6 +126,7 @@ func (p *Plane) Close() error {
 	p.letters.Wait()
 	p.admin.Lock()
 	defer p.admin.Unlock()
+	p.stopPush() // nobody starts another one now
 	var errs []error
 	for _, s := range p.streams("") {
 		errs = append(errs, s.checkpoint())
@@ -133,6 +134,24 @@ func (p *Plane) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return errors.Join(append(errs, p.store.Sync(ctx))...)
+}
+
+// pushGrace is how long Close waits for what is on its way to a destination.
+const pushGrace = 2 * time.Second
+
+// stopPush stops all pushers, and waits for them.
+func (p *Plane) stopPush() {
+	if p.options.Pushers == nil {
+		return
+	}
+	for _, s := range p.streams("") {
+		for _, q := range *s.parts.Load() {
+			q.mu.Lock()
+			q.endPush(pushGrace)
+			q.mu.Unlock()
+		}
+	}
+	p.options.Pushers.Wait()
 }
 
 // durable waits until t is durable.

@@ -25,10 +25,11 @@ type Queue struct {
 	// changes its filter. Only the holder moves the cursor, and locks.
 	walk chan struct{}
 
-	waiting   atomic.Int32  // receivers
-	wake      chan struct{} // capacity 1: something may be there for one of them
-	parked    atomic.Bool   // the cursor is at the end of the log
-	cursorDue atomic.Int64  // when the event at the cursor may expire, or earlier; 0: parked
+	pusher    atomic.Pointer[pusherOf] // of a push subscription
+	waiting   atomic.Int32             // receivers
+	wake      chan struct{}            // capacity 1: something may be there for one of them
+	parked    atomic.Bool              // the cursor is at the end of the log
+	cursorDue atomic.Int64             // when the event at the cursor may expire, or earlier; 0: parked
 	deadline  deadline
 	over      chan struct{} // closed when q is gone
 
@@ -40,6 +41,7 @@ type Queue struct {
 	gone     bool
 	unsaved  store.Position // the first journal entry since the last snapshot; 0: none
 	upTo     store.Position // the newest journal entry
+	carried  store.Ticket   // durable with it
 	moved    bool           // the cursor, since the last snapshot
 	writing  bool           // dead letters
 	failures int            // of the sink, in a row
@@ -75,8 +77,19 @@ func (q *Queue) expired(now time.Time) bool {
 	return at != 0 && millis(now) >= at
 }
 
-// poke wakes one receiver that waits. It has another one woken when it is done.
+// pusherOf holds a Pusher.
+type pusherOf struct{ Pusher }
+
+// wanted says whether somebody has to be told of events.
+func (q *Queue) wanted() bool { return q.waiting.Load() > 0 || q.pusher.Load() != nil }
+
+// poke wakes the pusher, or one receiver that waits. It has another one woken when it
+// is done.
 func (q *Queue) poke() {
+	if p := q.pusher.Load(); p != nil {
+		p.Wake()
+		return
+	}
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -115,7 +128,7 @@ func (q *Queue) apply(changes []*copies.Change) (store.Ticket, error) {
 	if q.unsaved == 0 {
 		q.unsaved = first
 	}
-	q.upTo = first + store.Position(len(changes)) - 1
+	q.upTo, q.carried = first+store.Position(len(changes))-1, t
 	for _, x := range changes {
 		q.book.Apply(x)
 	}
@@ -173,5 +186,31 @@ func (q *Queue) close() {
 	if q.parked.CompareAndSwap(true, false) {
 		q.stream.interest.Add(-1)
 	}
+	q.endPush(0)
 	q.schedule()
+}
+
+// push lets the subscription have a pusher if it is to be pushed. q.mu is held.
+func (q *Queue) push() {
+	pushers := q.stream.plane.options.Pushers
+	switch p := q.pusher.Load(); {
+	case q.sub.Mode != Push || pushers == nil || q.gone:
+		q.endPush(0)
+		return
+	case p != nil:
+		p.Changed()
+	default:
+		q.stream.interest.Add(1)
+		q.pusher.Store(&pusherOf{pushers.Start(&Outbox{q})})
+	}
+	q.poke()
+	q.stream.tellOf(q.book.Cursor()) // appended, and perhaps not durable yet
+}
+
+// endPush stops the pusher. q.mu is held.
+func (q *Queue) endPush(grace time.Duration) {
+	if p := q.pusher.Swap(nil); p != nil {
+		q.stream.interest.Add(-1)
+		p.Stop(grace)
+	}
 }

@@ -69,40 +69,55 @@ func (q *Queue) await(ctx context.Context, limit int, lock, wait time.Duration) 
 	}
 }
 
-// take locks what is there, up to limit: for a consumer that pulls, or for the broker
-// that pushes. It does not wait for events.
-func (q *Queue) take(ctx context.Context, limit int, lock time.Duration) ([]Delivery, error) {
+// take locks what is there, up to limit, for a consumer that pulls. It does not wait for
+// events.
+func (q *Queue) take(ctx context.Context, limit int, lockTime time.Duration) ([]Delivery, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
 	if err := q.enter(ctx); err != nil {
 		return nil, err
 	}
-	list, t, err := q.lockSome(ctx, limit, lock)
+	g, err := q.lockSome(ctx, limit, q.stream.plane.options.Limits.ReceiveBytes, lockTime)
 	q.leave()
 	if err != nil {
 		q.counters.failed.Add(1)
 		return nil, err
 	}
-	if err := q.stream.plane.durable(ctx, t); err != nil {
+	if err := q.stream.plane.durable(ctx, g.ticket); err != nil {
 		return nil, err
+	}
+	q.counters.received.Add(uint64(len(g.list)))
+	list := make([]Delivery, len(g.list))
+	for i := range g.list {
+		f := &g.list[i]
+		list[i] = Delivery{f.event, q.tokens.make(lock{q.created, f.pos, f.count + 1}), f.count + 1}
 	}
 	return list, nil
 }
 
-func (q *Queue) lockSome(ctx context.Context, limit int, lock time.Duration) ([]Delivery, store.Ticket, error) {
+// given is what was locked.
+type given struct {
+	list      []found // as they were before
+	ticket    store.Ticket
+	at, until int64
+	more      bool // there may be others
+}
+
+// lockSome locks up to limit events of about most bytes. q.walk is held.
+func (q *Queue) lockSome(ctx context.Context, limit, most int, lock time.Duration) (given, error) {
 	for {
 		if err := context.Cause(ctx); err != nil {
-			return nil, 0, err
+			return given{}, err
 		}
 		now := millis(time.Now())
-		c, err := q.candidates(limit, now)
+		c, err := q.candidates(limit, most, now)
 		if err != nil {
-			return nil, 0, err
+			return given{}, err
 		}
-		list, t, err := q.lockThem(ctx, c, now, lock)
-		if len(list) > 0 || err != nil || c.walked.end || c.full {
-			return list, t, err
+		g, err := q.lockThem(ctx, c, now, lock)
+		if len(g.list) > 0 || err != nil || c.walked.end || c.full {
+			return g, err
 		}
 	}
 }
@@ -115,7 +130,7 @@ type candidates struct {
 	full   bool // as many copies are out as may be
 }
 
-func (q *Queue) candidates(limit int, now int64) (c candidates, err error) {
+func (q *Queue) candidates(limit, most int, now int64) (c candidates, err error) {
 	q.mu.Lock()
 	if q.gone {
 		q.mu.Unlock()
@@ -130,7 +145,7 @@ func (q *Queue) candidates(limit int, now int64) (c candidates, err error) {
 	cursor, h := q.book.Cursor(), q.history
 	q.mu.Unlock()
 
-	bytes, most := 0, q.stream.plane.options.Limits.ReceiveBytes
+	bytes := 0
 	for _, x := range ready {
 		if bytes >= most {
 			break
@@ -159,37 +174,32 @@ func (q *Queue) candidates(limit int, now int64) (c candidates, err error) {
 }
 
 // lockThem locks what was found; or nothing, when ctx has ended or the store refuses.
-func (q *Queue) lockThem(ctx context.Context, c candidates, now int64, lock time.Duration) ([]Delivery, store.Ticket, error) {
+func (q *Queue) lockThem(ctx context.Context, c candidates, now int64, lock time.Duration) (given, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := context.Cause(ctx); err != nil {
-		return nil, 0, err
+		return given{}, err
 	}
 	p := plan{now: now}
 	q.pass(&p, &c.walked)
 	p.add(&copies.Change{Op: copies.Done, Items: c.broken})
 	x := &copies.Change{Op: copies.Lock, Until: now + inMillis(lock)}
-	list := make([]Delivery, 0, len(c.list))
 	for i := range c.list {
 		f := &c.list[i]
 		x.Items = append(x.Items, copies.Item{Pos: f.pos, Published: f.published, Count: f.count + 1})
-		list = append(list, Delivery{f.event, q.tokens.make(lockOf(q, f)), f.count + 1})
 	}
 	p.add(x)
 	t, err := q.carry(&p, &c.walked)
 	if err != nil {
-		return nil, 0, err
+		return given{}, err
 	}
-	q.counters.received.Add(uint64(len(list)))
 	if c.walked.end {
 		q.park()
 	}
 	q.schedule()
 	q.depositSoon()
-	return list, t, nil
+	return given{list: c.list, ticket: t, at: now, until: x.Until, more: !c.walked.end}, nil
 }
-
-func lockOf(q *Queue, f *found) lock { return lock{q.created, f.pos, f.count + 1} }
 
 // Waiting is how many calls of Receive wait for events.
 func (q *Queue) Waiting() int { return int(q.waiting.Load()) }

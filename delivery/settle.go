@@ -143,7 +143,7 @@ func (q *Queue) settle(ctx context.Context, tokens []string, decide func(*settli
 		return s.answers, nil
 	}
 	s.counter.Add(uint64(len(s.of)))
-	if q.waiting.Load() > 0 {
+	if q.wanted() {
 		q.poke() // released, or room where as many were out as may be
 	}
 	return s.answers, nil

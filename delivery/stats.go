@@ -16,6 +16,7 @@ type QueueStats struct {
 	DeadLetterFailures     uint64 // times that the sink refused
 	Dropped                uint64 // lost: no destination, or it did not take them in time
 	Damaged                uint64 // unreadable, passed over
+	Undelivered            uint64 // failed attempts to push; Received counts those that succeeded
 
 	Outstanding, Departures int // copies that are out; that wait for the sink
 }
@@ -31,7 +32,7 @@ type StreamStats struct {
 type counters struct {
 	matched, unmatched, received, acknowledged, released, rejected, renewed atomic.Uint64
 	badTokens, lostTokens, failed, lapsed                                   atomic.Uint64
-	deadLettered, deadLetterFailures, dropped, damaged                      atomic.Uint64
+	deadLettered, deadLetterFailures, dropped, damaged, undelivered         atomic.Uint64
 }
 
 // Stats are the counts of q.
@@ -45,7 +46,7 @@ func (q *Queue) Stats() QueueStats {
 		Acknowledged: c.acknowledged.Load(), Released: c.released.Load(), Rejected: c.rejected.Load(), Renewed: c.renewed.Load(),
 		BadTokens: c.badTokens.Load(), LostTokens: c.lostTokens.Load(), Failed: c.failed.Load(), Lapsed: c.lapsed.Load(),
 		DeadLettered: c.deadLettered.Load(), DeadLetterFailures: c.deadLetterFailures.Load(),
-		Dropped: c.dropped.Load(), Damaged: c.damaged.Load(),
+		Dropped: c.dropped.Load(), Damaged: c.damaged.Load(), Undelivered: c.undelivered.Load(),
 		Outstanding: outstanding, Departures: departures,
 	}
 }

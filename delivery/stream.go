@@ -125,8 +125,7 @@ func (s *Stream) submit() (store.Ticket, error) {
 	if n == 0 {
 		return 0, nil
 	}
-	if s.marks.held()+int64(len(s.scratch)) > s.plane.options.Limits.TopicBytes {
-		s.plane.deadlines.advance(&s.deadline, millis(time.Now()))
+	if !s.hasRoom(len(s.scratch)) {
 		return 0, ErrBacklog
 	}
 	first, t, err := s.plane.store.Submit(&s.batch)
@@ -145,6 +144,30 @@ func (s *Stream) submit() (store.Ticket, error) {
 		s.scratch = nil
 	}
 	return t, nil
+}
+
+// HasRoom says whether a record of so many bytes could be appended now. What is refused
+// for want of room is counted as by Append.
+func (s *Stream) HasRoom(size int) bool {
+	if s.subscribers.Load() == 0 {
+		return true // nothing is kept
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hasRoom(recordHeader + size) {
+		return true
+	}
+	s.refused.Add(1)
+	return false
+}
+
+// hasRoom looks for events that may go, if there is none. s.mu is held.
+func (s *Stream) hasRoom(size int) bool {
+	if s.marks.held()+int64(size) <= s.plane.options.Limits.TopicBytes {
+		return true
+	}
+	s.plane.deadlines.advance(&s.deadline, millis(time.Now()))
+	return false
 }
 
 // tell has those told who wait for events, when what was appended can be read.
@@ -173,7 +196,7 @@ func (s *Stream) tellOf(pos store.Position) {
 func (s *Stream) Committed(store.Ticket, error) {
 	now := int64(0)
 	for _, q := range *s.parts.Load() {
-		if q.waiting.Load() > 0 {
+		if q.wanted() {
 			q.poke()
 		}
 		if q.parked.CompareAndSwap(true, false) {

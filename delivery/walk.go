@@ -15,7 +15,8 @@ const walkEvents = 1000
 type found struct {
 	pos       store.Position
 	published int64
-	count     int // deliveries before
+	count     int   // deliveries before
+	began     int64 // of the first of them
 	event     event.Event
 }
 
@@ -95,7 +96,7 @@ func (q *Queue) load(c copies.Copy) (found, error) {
 		return found{}, err
 	}
 	e, err := q.stream.render(c.Pos, r)
-	return found{c.Pos, c.Published, c.Count, own(e)}, err
+	return found{c.Pos, c.Published, c.Count, c.Began, own(e)}, err
 }
 
 // unreadable says whether err is about one event, not the store as a whole.

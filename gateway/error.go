@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -112,7 +113,11 @@ func (c *call) fail(err error) {
 	if c.r.Context().Err() != nil { // the client left: nobody hears this
 		c.code, c.failed = clientGone, 0
 	} else if e.Status >= 500 {
-		c.g.log.Error("data plane request failed", "request", c.id, "operation", c.operation(), "err", err)
+		level := slog.LevelError
+		if e.Status == http.StatusServiceUnavailable { // clients can have as many as they like: they are counted
+			level = slog.LevelDebug
+		}
+		c.g.log.Log(c.r.Context(), level, "data plane request failed", "request", c.id, "operation", c.operation(), "err", err)
 	}
 	c.drain()
 	h := c.w.Header()

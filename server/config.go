@@ -30,6 +30,7 @@ type Config struct {
 	Log        Log
 	Store      Store
 	Events     Events
+	Webhooks   Webhooks
 	Listeners  map[string]Listener
 	TLS        TLS
 	ACME       ACME
@@ -64,6 +65,20 @@ type Events struct {
 	// TopicBytes is what the events of one topic may take; more is refused. A topic
 	// keeps what an event subscription has not settled, for its retention at most.
 	TopicBytes settings.Size
+}
+
+// Webhooks says how events are pushed to the endpoints of event subscriptions.
+type Webhooks struct {
+	Origin    string // of WebHook-Request-Origin; empty: the namespace's host name
+	PlainHTTP bool   // allows http, for development
+	CAFile    string // of the only roots of endpoints to trust; empty: the system's
+	// CertificateFile and KeyFile are what the broker shows to endpoints that ask.
+	CertificateFile, KeyFile string
+	// Allow and Deny are addresses and networks of endpoints. Allow wins.
+	Allow, Deny []string
+	Requests    int // under way at once
+	// Timeout is what an endpoint has for its answer, 30 s at most.
+	Timeout time.Duration
 }
 
 // A Listener is one address. The zero value is not ready: see SetDefaults.
@@ -220,6 +235,7 @@ func Default() Config {
 		Log:        Log{Level: slog.LevelInfo, Format: "text"},
 		Store:      Store{Engine: "pebble", Durability: "synced", Cache: 32 << 20, BlockCache: 16 << 20},
 		Events:     Events{TopicBytes: 1 << 30},
+		Webhooks:   Webhooks{Requests: 1024, Timeout: 30 * time.Second},
 		Listeners:  map[string]Listener{"mqtts": mqtts, "wss": wss},
 		TLS:        TLS{Hosts: []string{"localhost", "127.0.0.1", "::1"}, MinimumVersion: "1.2"},
 		ACME:       ACME{Directory: certmagic.LetsEncryptProductionCA},
@@ -238,6 +254,7 @@ func Default() Config {
 func DefaultDev() Config {
 	c := Default()
 	c.Dev.Enabled = true
+	c.Webhooks.PlainHTTP = true
 	for name, l := range c.Listeners {
 		l.Address, l.Namespace = "127.0.0.1"+l.Address, DevNamespace
 		c.Listeners[name] = l

@@ -32,7 +32,8 @@ var (
 	queueCounters = []queueCounter{
 		{queueDesc("gridmq_events_matched_total", "Events that the filter let pass."), func(s *delivery.QueueStats) uint64 { return s.Matched }},
 		{queueDesc("gridmq_events_unmatched_total", "Events that the filter did not."), func(s *delivery.QueueStats) uint64 { return s.Unmatched }},
-		{queueDesc("gridmq_events_received_total", "Events given out."), func(s *delivery.QueueStats) uint64 { return s.Received }},
+		{queueDesc("gridmq_events_received_total", "Events given out, or taken by the endpoint that they were pushed to."), func(s *delivery.QueueStats) uint64 { return s.Received }},
+		{queueDesc("gridmq_events_undelivered_total", "Failed attempts to push an event."), func(s *delivery.QueueStats) uint64 { return s.Undelivered }},
 		{queueDesc("gridmq_events_acknowledged_total", "Events that are done."), func(s *delivery.QueueStats) uint64 { return s.Acknowledged }},
 		{queueDesc("gridmq_events_released_total", "Events given back."), func(s *delivery.QueueStats) uint64 { return s.Released }},
 		{queueDesc("gridmq_events_rejected_total", "Events rejected."), func(s *delivery.QueueStats) uint64 { return s.Rejected }},
@@ -99,6 +100,7 @@ func subscriptionsOf(s *delivery.Stream, left *int) map[string]delivery.QueueSta
 		sum.Matched += st.Matched
 		sum.Unmatched += st.Unmatched
 		sum.Received += st.Received
+		sum.Undelivered += st.Undelivered
 		sum.Acknowledged += st.Acknowledged
 		sum.Released += st.Released
 		sum.Rejected += st.Rejected

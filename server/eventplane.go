@@ -23,7 +23,10 @@ const deadLetterDirectory = "deadletter"
 // openEvents opens the topics that the store holds. The management plane tells which of
 // them there are.
 func (s *Server) openEvents(st store.Store) (err error) {
-	s.events, err = delivery.Open(st, delivery.Options{Render: route.Renderer{}, Log: s.log,
+	if s.push, err = s.newPush(); err != nil {
+		return err
+	}
+	s.events, err = delivery.Open(st, delivery.Options{Render: route.Renderer{}, Log: s.log, Pushers: s.push,
 		Limits:      delivery.Limits{TopicBytes: int64(s.cfg.Events.TopicBytes)},
 		DeadLetters: folder.Sink{Root: filepath.Join(s.cfg.Data, deadLetterDirectory)}})
 	return err

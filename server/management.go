@@ -17,6 +17,7 @@ import (
 	"gridmq/control/namespace"
 	"gridmq/control/operator"
 	"gridmq/control/resource"
+	"gridmq/control/subscription"
 	"gridmq/identity"
 	"gridmq/identity/jwtauth"
 	"gridmq/server/tenants"
@@ -69,6 +70,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 	if m.tokens, err = s.openDirectory(ctx, st, url); err != nil {
 		return err
 	}
+	s.directory = m.tokens
 	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Blame: s.penalty.Blame,
 		Follow: s.follow, Events: s.events, Logger: s.log}
 	m.tokens.trust(&who)
@@ -76,6 +78,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 	o := control.Options{
 		Store: st, Apply: s.tenants.Apply, Impact: s.tenants.Impact, Domain: s.cfg.Domain,
 		Rules:     namespace.Rules{Limits: checkResourceLimits},
+		Endpoints: s.push, EventSubscriptions: subscription.Rules{PlainHTTP: s.cfg.Webhooks.PlainHTTP},
 		Operators: []operator.Operator{{Name: "local", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf(token)}},
 		Sessions:  s.tenants, Refusals: s.tenants, Explain: s.tenants,
 		Resolver: s.opts.Resolver, SkipOwnership: s.cfg.Management.TrustDomains, BaseURL: s.cfg.Management.URL, Logger: s.log,

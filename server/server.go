@@ -16,6 +16,7 @@ import (
 	"gridmq/broker"
 	"gridmq/control"
 	"gridmq/delivery"
+	"gridmq/delivery/push"
 	"gridmq/gateway"
 	"gridmq/listener"
 	"gridmq/server/tenants"
@@ -76,6 +77,8 @@ type Server struct {
 	plane     *control.Plane
 	domains   *domains
 	events    *delivery.Plane
+	push      *push.Pool
+	directory *directory // nil: there is no token endpoint
 	gateway   *gateway.Gateway
 	acme      *acme // nil: off
 	listeners []*listener.Listener

@@ -16,10 +16,14 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitready": waitReady,
-			"waitfiles": waitFiles,
-			"addresses": setAddresses,
-			"signal":    sendSignal,
+			"waitready":  waitReady,
+			"waitfiles":  waitFiles,
+			"addresses":  setAddresses,
+			"signal":     sendSignal,
+			"freeport":   freePort,
+			"expand":     expand,
+			"waitport":   waitPort,
+			"waitmetric": waitMetric,
 		},
 	})
 }

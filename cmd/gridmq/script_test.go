@@ -1,10 +1,14 @@
 package main
 
 import (
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,6 +41,61 @@ func waitFiles(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("there are not %s files %s after 20 s", args[0], args[1])
+}
+
+// freePort VARIABLE sets it to a port that nobody listens on.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport VARIABLE")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Check(l.Close())
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[0], port)
+}
+
+// waitPort PORT waits until somebody listens on it.
+func waitPort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitport PORT")
+	}
+	for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+		if c, err := net.Dial("tcp", "127.0.0.1:"+args[0]); err == nil {
+			c.Close()
+			return
+		}
+	}
+	ts.Fatalf("nobody listens on port %s after 20 s", args[0])
+}
+
+// waitMetric DIR LINE waits until the metrics of a broker have a line.
+func waitMetric(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitmetric DIR LINE")
+	}
+	r, err := server.ReadReadyFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+		answer, err := http.Get("http://" + r.Operations + "/metrics")
+		ts.Check(err)
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		ts.Check(err)
+		if slices.Contains(strings.Split(string(text), "\n"), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("the metrics do not have %q after 20 s", args[1])
+}
+
+// expand FILE puts variables into it.
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: expand FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }
 
 // setAddresses DIR sets $MQTT, $MQTTPORT, $MQTTS, $WS, $WSS, $CA and $PID from

@@ -43,6 +43,8 @@ func (e *StatusError) Error() string { return fmt.Sprintf("answered with status 
 type Options struct {
 	// CAFile is a PEM file of the only roots to trust. Default: the system's.
 	CAFile string
+	// AlsoTrust is a PEM file of roots to trust besides. It is read once.
+	AlsoTrust string
 	// Pins are SHA-256 sums of SubjectPublicKeyInfo, in hex or base64: one
 	// certificate of the verified chain must have one. Default: none needed.
 	Pins []string

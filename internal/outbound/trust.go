@@ -20,15 +20,9 @@ const maxFile = 1 << 20
 // trust makes the TLS configuration.
 func (o Options) trust() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.CAFile != "" {
-		pem, err := ReadFile(o.CAFile, maxFile)
-		if err != nil {
-			return nil, err
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: holds no certificate in PEM", o.CAFile)
-		}
+	var err error
+	if c.RootCAs, err = o.roots(); err != nil {
+		return nil, err
 	}
 	pins := map[[32]byte]bool{}
 	for _, p := range o.Pins {
@@ -52,6 +46,36 @@ func (o Options) trust() (*tls.Config, error) {
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own.load() }
 	}
 	return c, nil
+}
+
+// roots are those to trust; nil: the system's.
+func (o Options) roots() (pool *x509.CertPool, err error) {
+	if o.CAFile != "" {
+		pool = x509.NewCertPool()
+		if err := appendFile(pool, o.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	if o.AlsoTrust == "" {
+		return pool, nil
+	}
+	if pool == nil {
+		if pool, err = x509.SystemCertPool(); err != nil {
+			return nil, err
+		}
+	}
+	return pool, appendFile(pool, o.AlsoTrust)
+}
+
+func appendFile(pool *x509.CertPool, file string) error {
+	pem, err := ReadFile(file, maxFile)
+	if err != nil {
+		return err
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s: holds no certificate in PEM", file)
+	}
+	return nil
 }
 
 // ParsePin reads the SHA-256 of a SubjectPublicKeyInfo: 64 hex digits, also with

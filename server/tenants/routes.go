@@ -95,6 +95,12 @@ func (r *router) route(m *mqtt.Message, by *broker.Identity) (t store.Ticket, er
 	if w.destinations, err = d.AppendDestinations(w.destinations[:0], w.record); err != nil {
 		r.stats.Damaged.Add(1)
 	}
+	if len(w.destinations) > 1 { // all or none
+		if err := r.room(w.destinations, len(w.record)); err != nil {
+			r.stats.Refused.Add(1)
+			return 0, err
+		}
+	}
 	for _, to := range w.destinations {
 		one, err := r.append(to, w.record)
 		if err != nil {
@@ -126,8 +132,7 @@ func (r *router) append(to route.Destination, record []byte) (store.Ticket, erro
 			r.stats.Routed.Add(1)
 			return t, nil
 		case errors.Is(err, delivery.ErrBacklog):
-			r.warn(s)
-			return 0, fmt.Errorf("%w: %w", store.ErrFull, err)
+			return 0, r.full(s, err)
 		case !errors.Is(err, delivery.ErrGone):
 			return 0, err
 		}
@@ -135,6 +140,23 @@ func (r *router) append(to route.Destination, record []byte) (store.Ticket, erro
 	}
 	r.stats.NoTopic.Add(1)
 	return 0, nil
+}
+
+// room says whether all topics can keep a record of so many bytes. Another message may
+// still take the room before this one does.
+func (r *router) room(all []route.Destination, size int) error {
+	for _, to := range all {
+		if s := r.stream(to); s != nil && !s.HasRoom(size) {
+			return r.full(s, delivery.ErrBacklog)
+		}
+	}
+	return nil
+}
+
+// full is why a message is refused.
+func (r *router) full(s *delivery.Stream, err error) error {
+	r.warn(s)
+	return fmt.Errorf("%w: %w", store.ErrFull, err)
 }
 
 // warn says that messages are refused because a topic is full, once a minute.

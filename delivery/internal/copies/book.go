@@ -38,16 +38,21 @@ type Copy struct {
 	Count     int   // deliveries so far
 	Until     int64 // see State
 	First     int64 // when the newest delivery began; 0: none
+	Began     int64 // when the first of its deliveries began; 0: none
 	Reason    Reason
 	Outcome   uint8 // of the newest delivery, the owner's code
 
-	due int64 // its entry in Book.due that counts; 0: none
+	due   int64  // its entry in Book.due that counts; 0: none
+	offer uint64 // its entry in Book.ready that counts
 }
 
 // A Policy is what the subscription says.
 type Policy struct {
 	MaxCount int
 	Lifetime int64 // from Published
+	// Patient lets a delay end although the lifetime is over before: it is looked at
+	// when the next delivery is due (section 12.1).
+	Patient bool
 }
 
 // A Book is the state of one subscription. Not for several goroutines at once.
@@ -59,12 +64,14 @@ type Book struct {
 	ready   []given // in the order in which they became available; some are over
 	leaving []store.Position
 	left    int // copies that are Leaving
+	offers  uint64
 }
 
-// given names a copy at one of its deliveries: the entry is over when they differ.
+// given names a copy as it became available once: the entry is over when it is out
+// again, whatever its count was then.
 type given struct {
 	pos   store.Position
-	count int
+	offer uint64
 }
 
 // New returns a book that begins at cursor: the first position that it will look at.
@@ -131,7 +138,7 @@ func (b *Book) Ready(n int, now int64) (list []Copy) {
 }
 
 func (b *Book) available(g given) *Copy {
-	if c := b.copies[g.pos]; c != nil && c.State == Available && c.Count == g.count {
+	if c := b.copies[g.pos]; c != nil && c.State == Available && c.offer == g.offer {
 		return c
 	}
 	return nil

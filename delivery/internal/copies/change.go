@@ -11,6 +11,7 @@ const (
 	Release               // available at Until
 	Done                  // forgotten
 	Leave                 // to be dead-lettered since At
+	Return                // the delivery did not take place and is not counted; available at Until
 	ops                   // the first that is none
 )
 
@@ -61,18 +62,21 @@ func (b *Book) change(c *Copy, x *Change, i Item) {
 	switch x.Op {
 	case Lock:
 		c.State, c.Count, c.First, c.Until = Locked, i.Count, x.At, x.Until
+		if i.Count <= 1 || c.Began == 0 {
+			c.Began = x.At
+		}
 		b.schedule(c)
 	case Renew:
 		c.State, c.Until = Locked, x.Until
 		b.schedule(c)
 	case Release:
 		c.Outcome = x.Outcome
-		if x.Until <= x.At {
-			b.offer(c)
-			return
+		b.rest(c, x)
+	case Return:
+		if c.Count = max(0, c.Count-1); c.Count == 0 {
+			c.First, c.Began = 0, 0
 		}
-		c.State, c.Until = Delayed, x.Until
-		b.schedule(c)
+		b.rest(c, x)
 	case Leave:
 		if c.State != Leaving {
 			b.left++
@@ -84,6 +88,16 @@ func (b *Book) change(c *Copy, x *Change, i Item) {
 		}
 		b.schedule(c)
 	}
+}
+
+// rest makes c available when x says.
+func (b *Book) rest(c *Copy, x *Change) {
+	if x.Until <= x.At {
+		b.offer(c)
+		return
+	}
+	c.State, c.Until = Delayed, x.Until
+	b.schedule(c)
 }
 
 func (b *Book) forget(c *Copy) {

@@ -36,8 +36,12 @@ func (b *Book) schedule(c *Copy) {
 		}
 	case Locked:
 		b.remind(c, c.Until)
-	case Delayed: // a delay does not reach beyond the expiry (section 7)
-		b.remind(c, min(c.Until, b.Expiry(c.Published)))
+	case Delayed: // a consumer's delay does not reach beyond the expiry (section 7)
+		if b.policy.Patient {
+			b.remind(c, c.Until)
+		} else {
+			b.remind(c, min(c.Until, b.Expiry(c.Published)))
+		}
 	default:
 		c.due = 0
 	}
@@ -123,6 +127,13 @@ func (b *Book) Postpone(items []Item, at int64) {
 // offer makes c available.
 func (b *Book) offer(c *Copy) {
 	c.State, c.Until = Available, 0
-	b.ready = append(b.ready, given{c.Pos, c.Count})
+	b.line(c)
 	b.schedule(c)
+}
+
+// line lets c wait for its turn.
+func (b *Book) line(c *Copy) {
+	b.offers++
+	c.offer = b.offers
+	b.ready = append(b.ready, given{c.Pos, c.offer})
 }

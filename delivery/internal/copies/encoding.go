@@ -62,6 +62,10 @@ func ReadChange(b []byte) (x Change, err error) {
 	return x, nil
 }
 
+// hasBegan is set in the byte of the state of a copy whose first delivery was not the
+// newest one: its begin follows.
+const hasBegan = 0x80
+
 // AppendSnapshot appends the state without the policy.
 func (b *Book) AppendSnapshot(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(b.cursor))
@@ -72,9 +76,16 @@ func (b *Book) AppendSnapshot(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(pos-before))
 		before = pos
 		dst = binary.AppendVarint(dst, c.Published)
-		dst = append(dst, byte(c.State), byte(c.Count), byte(c.Reason), c.Outcome)
+		state := byte(c.State)
+		if c.Began != c.First {
+			state |= hasBegan
+		}
+		dst = append(dst, state, byte(c.Count), byte(c.Reason), c.Outcome)
 		dst = binary.AppendVarint(dst, c.Until-c.Published)
 		dst = binary.AppendVarint(dst, c.First-c.Published)
+		if c.Began != c.First {
+			dst = binary.AppendVarint(dst, c.Began-c.Published)
+		}
 	}
 	return dst
 }
@@ -88,10 +99,14 @@ func Restore(b []byte, p Policy) (*Book, error) {
 		c := &Copy{Pos: before + store.Position(r.uint()), Published: r.time()}
 		r.refuse(c.Pos <= before || c.Pos >= book.cursor || c.Pos > maxPosition)
 		before = c.Pos
-		c.State, c.Count, c.Reason, c.Outcome = State(r.byte()), int(r.byte()), Reason(r.byte()), r.byte()
+		state := r.byte()
+		c.State, c.Count, c.Reason, c.Outcome = State(state&^hasBegan), int(r.byte()), Reason(r.byte()), r.byte()
 		c.Until, c.First = c.Published+r.int(), c.Published+r.int()
+		if c.Began = c.First; state&hasBegan != 0 {
+			c.Began = c.Published + r.int()
+		}
 		r.refuse(c.State == 0 || c.State >= states || c.Reason >= reasons)
-		r.refuse(c.Until < 0 || c.Until > maxTime || c.First < 0 || c.First > maxTime)
+		r.refuse(c.Until < 0 || c.Until > maxTime || c.First < 0 || c.First > maxTime || c.Began < 0 || c.Began > maxTime)
 		if r.err != nil {
 			return nil, r.err
 		}
@@ -104,7 +119,7 @@ func Restore(b []byte, p Policy) (*Book, error) {
 func (b *Book) restored(c *Copy) {
 	switch c.State {
 	case Available:
-		b.ready = append(b.ready, given{c.Pos, c.Count})
+		b.line(c)
 	case Leaving:
 		b.leaving = append(b.leaving, c.Pos)
 		b.left++

@@ -16,6 +16,7 @@ import (
 type slow struct {
 	max      int
 	lifetime int64
+	patient  bool // a delay is waited for, though the lifetime is over
 	all      []*slowCopy
 }
 
@@ -23,6 +24,8 @@ type slowCopy struct {
 	pos       store.Position
 	published int64
 	count     int
+	known     bool // was given out once
+	began     int64
 	holder    bool
 	until     int64 // of the lock, or of the delay
 	gone      Reason
@@ -46,7 +49,7 @@ func (m *slow) settle(now int64) {
 		case c.holder && now < c.until: // locked
 		case c.count >= m.max && (c.holder || c.until == 0):
 			c.gone = UsedUp
-		case expired && c.count > 0:
+		case expired && (!m.patient || c.holder || now >= c.until) && c.known:
 			c.gone = Expired
 		case c.holder:
 			c.holder, c.until = false, 0
@@ -56,7 +59,7 @@ func (m *slow) settle(now int64) {
 
 func (m *slow) available(now int64) (list []store.Position) {
 	for _, c := range m.all {
-		if c.gone == None && !c.holder && now >= c.until && c.count > 0 && now < c.published+m.lifetime {
+		if c.gone == None && !c.holder && now >= c.until && c.known && now < c.published+m.lifetime {
 			list = append(list, c.pos)
 		}
 	}
@@ -68,7 +71,8 @@ func (m *slow) available(now int64) (list []store.Position) {
 func TestBook(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &slow{max: rapid.IntRange(1, 4).Draw(t, "max"), lifetime: rapid.Int64Range(10, 300).Draw(t, "lifetime")}
-		p := Policy{m.max, m.lifetime}
+		m.patient = rapid.Bool().Draw(t, "patient")
+		p := Policy{MaxCount: m.max, Lifetime: m.lifetime, Patient: m.patient}
 		book, shadow := New(1, p), New(1, p)
 		now, next := int64(1000), store.Position(1)
 		apply := func(x Change) {
@@ -138,7 +142,10 @@ func TestBook(t *testing.T) {
 				apply(x)
 				for _, i := range x.Items {
 					c := m.find(i.Pos)
-					c.holder, c.until, c.count = true, now+lock, c.count+1
+					c.holder, c.until, c.count, c.known = true, now+lock, c.count+1, true
+					if c.count == 1 {
+						c.began = now
+					}
 				}
 			},
 			"acknowledge": func(t *rapid.T) {
@@ -162,6 +169,22 @@ func TestBook(t *testing.T) {
 				c.holder, c.until = false, now+delay
 				if delay == 0 {
 					c.until = 0
+				}
+				expire()
+			},
+			"return": func(t *rapid.T) {
+				c, got, ok := valid(t)
+				if !ok {
+					return
+				}
+				delay := rapid.SampledFrom([]int64{0, 0, 5, 50}).Draw(t, "delay")
+				apply(Change{Op: Return, Until: now + delay, Items: []Item{{Pos: got.Pos}}})
+				c.holder, c.until, c.count = false, now+delay, c.count-1
+				if delay == 0 {
+					c.until = 0
+				}
+				if c.count == 0 {
+					c.began = 0
 				}
 				expire()
 			},
@@ -206,6 +229,9 @@ func TestBook(t *testing.T) {
 					if low = min(low, c.pos); c.gone != None {
 						leaving++
 					}
+					if got, _ := book.Copy(c.pos); got.Began != c.began {
+						t.Fatalf("copy %d began at %d, the model says %d", c.pos, got.Began, c.began)
+					}
 				}
 				if book.Leaving() != leaving || book.Outstanding() != len(m.all)-leaving || book.Low() != low {
 					t.Fatalf("leaving %d, outstanding %d, low %d; the model says %d, %d, %d", book.Leaving(), book.Outstanding(), book.Low(), leaving, len(m.all)-leaving, low)
@@ -238,26 +264,26 @@ func FuzzChange(f *testing.F) {
 		if err != nil || fmt.Sprint(x) != fmt.Sprint(y) {
 			t.Errorf("%x read as %+v, written and read again as %+v, %v", b, x, y, err)
 		}
-		book := New(1, Policy{3, 100})
+		book := New(1, Policy{MaxCount: 3, Lifetime: 100})
 		book.Apply(&x)
 		book.Expire(50, 10)
-		if _, err := Restore(book.AppendSnapshot(nil), Policy{3, 100}); err != nil && x.Cursor < maxPosition {
+		if _, err := Restore(book.AppendSnapshot(nil), Policy{MaxCount: 3, Lifetime: 100}); err != nil && x.Cursor < maxPosition {
 			t.Errorf("%+v: its state cannot be restored: %v", x, err)
 		}
 	})
 }
 
 func FuzzRestore(f *testing.F) {
-	b := New(1, Policy{3, 100})
+	b := New(1, Policy{MaxCount: 3, Lifetime: 100})
 	b.Apply(&Change{Op: Lock, At: 9, Until: 10, Cursor: 4, Items: []Item{{Pos: 3, Published: 8, Count: 1}, {Pos: 1, Published: 2, Count: 9}}})
 	b.Apply(&Change{Op: Leave, At: 9, Items: []Item{{Pos: 1, Reason: Rejected}}})
 	f.Add(b.AppendSnapshot(nil))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		b, err := Restore(raw, Policy{3, 100})
+		b, err := Restore(raw, Policy{MaxCount: 3, Lifetime: 100})
 		if err != nil {
 			return
 		}
-		c, err := Restore(b.AppendSnapshot(nil), Policy{3, 100})
+		c, err := Restore(b.AppendSnapshot(nil), Policy{MaxCount: 3, Lifetime: 100})
 		if err != nil || !bytes.Equal(b.AppendSnapshot(nil), c.AppendSnapshot(nil)) {
 			t.Errorf("%x is restored, written and restored as another state: %v", raw, err)
 		}
@@ -266,7 +292,7 @@ func FuzzRestore(f *testing.F) {
 
 // A lock is over at its end, not after it, also before Expire has seen that.
 func TestValidEndsWithTheLock(t *testing.T) {
-	b := New(1, Policy{3, 1000})
+	b := New(1, Policy{MaxCount: 3, Lifetime: 1000})
 	b.Apply(&Change{Op: Lock, At: 10, Until: 70, Items: []Item{{Pos: 1, Published: 5, Count: 1}}})
 	for now, want := range map[int64]bool{10: true, 69: true, 70: false, 71: false} {
 		if _, ok := b.Valid(1, 1, now); ok != want {
