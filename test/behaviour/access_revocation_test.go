@@ -166,7 +166,7 @@ func (s *siege) answer(q *ocsp.Request, bad *big.Int) []byte {
 	if q.SerialNumber.Cmp(bad) == 0 {
 		r.Status, r.RevokedAt = ocsp.Revoked, now
 	}
-	body, err := ocsp.CreateResponse(s.ca.Certificate, s.ca.Certificate, r, s.ca.Key.(crypto.Signer))
+	body, err := ocsp.CreateResponse(s.ca.Certificate, s.ca.Certificate, r, s.ca.Key)
 	if err != nil {
 		s.Errorf("OCSP: %v", err)
 	}

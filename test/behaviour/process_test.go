@@ -52,6 +52,7 @@ func serveProcess(data string) int {
 	scratch = data // the CA
 	cfg, err := h.config()
 	if err == nil {
+		cfg.Webhooks.PlainHTTP = true // those of tests
 		var srv *server.Server
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		if srv, err = server.New(cfg, server.Options{Logger: log}); err == nil {

@@ -22,6 +22,8 @@ import (
 const (
 	group = "factory"
 	plant = "plant"
+
+	armSubscription = "00000000-0000-0000-0000-0000000000aa"
 )
 
 // A house is a broker and the SDK before it.
@@ -31,9 +33,10 @@ type house struct {
 	sdk *eg.ClientFactory
 }
 
-func newHouse(t *testing.T) *house {
-	b := start(t)
-	return &house{t, b, b.sdk(t, "00000000-0000-0000-0000-0000000000aa")}
+// newHouse starts a broker; more are flags of gridmq serve.
+func newHouse(t *testing.T, more ...string) *house {
+	b := start(t, more...)
+	return &house{t, b, b.sdk(t, armSubscription)}
 }
 
 // await waits for the end of what the SDK takes for a long-running operation.

@@ -57,15 +57,16 @@ type broker struct {
 	requests   atomic.Int32 // that the SDK has sent
 }
 
-// start runs a broker whose namespaces are at <name>.mq.test, on free ports.
-func start(t *testing.T) *broker {
+// start runs a broker whose namespaces are at <name>.mq.test, on free ports. more are
+// flags of gridmq serve.
+func start(t *testing.T, more ...string) *broker {
 	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	data := t.TempDir()
-	cmd := exec.Command(path, "serve", "--free-ports", "--data", data, "--set", "domain=mq.test", "--set", "management.trust_domains=true", "--set", "log.level=warn")
+	cmd := exec.Command(path, append([]string{"serve", "--free-ports", "--data", data, "--set", "domain=mq.test", "--set", "management.trust_domains=true", "--set", "log.level=warn"}, more...)...)
 	log := new(strings.Builder)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {

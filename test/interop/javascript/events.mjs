@@ -35,7 +35,18 @@ assert.deepEqual(second.map((d) => [d.event.id, d.brokerProperties.deliveryCount
 const rejected = await receiver.rejectEvents([token(second[0]), token(first[0]), "garbage"]);
 assert.deepEqual(rejected.succeededLockTokens, [token(second[0])]);
 assert.deepEqual(rejected.failedLockTokens.map((f) => f.error.code), ["TokenLost", "BadToken"]);
-await receiver.acknowledgeEvents([token(second[1])]);
+
+// A delay is kept; what is spent is refused, all of it, and nothing is left.
+const begun = Date.now();
+await receiver.releaseEvents([token(second[1])], { releaseDelay: 10 });
+const third = (await receiver.receiveEvents({ maxEvents: 10, maxWaitTime: 60 })).details;
+assert.deepEqual(third.map((d) => [d.event.id, d.brokerProperties.deliveryCount]), [["three", 3]]);
+assert.ok(Date.now() - begun > 9000, "released for 10 s, and here before");
+await receiver.acknowledgeEvents([token(third[0])]);
+const spent = await receiver.acknowledgeEvents([token(third[0]), "garbage"]);
+assert.deepEqual(spent.succeededLockTokens, []);
+assert.deepEqual(spent.failedLockTokens.map((f) => f.error.code), ["TokenLost", "BadToken"]);
+assert.deepEqual(await receive(), []);
 
 const wrong = new EventGridSenderClient(endpoint, new AzureKeyCredential("guessed"), "orders");
 await assert.rejects(wrong.sendEvents(event("four", {})), (e) => e.statusCode === 401 || Number(e.statusCode) === 401);
