@@ -1,6 +1,10 @@
 package delivery
 
 import (
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"gridmq/delivery/internal/copies"
@@ -14,6 +18,30 @@ type DeadLetter struct {
 	Namespace, Topic, Subscription string
 	To                             DeadLetters
 	Letters                        []Letter
+}
+
+// NewPath is a new name for the letters, from the container on; numbers are not zero
+// padded (section 13.3). Parts are as they are: a sink escapes what it has to.
+func (d *DeadLetter) NewPath(now time.Time) []string {
+	now = now.UTC()
+	parts := []string{d.To.Container, d.Namespace, d.Topic, d.Subscription}
+	for _, n := range [...]int{now.Year(), int(now.Month()), now.Day(), now.Hour()} {
+		parts = append(parts, strconv.Itoa(n))
+	}
+	return append(parts, NewGUID()+".json")
+}
+
+// NewGUID is a random UUID (version 4).
+func NewGUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// Account is the storage account that they are for.
+func (d *DeadLetters) Account() string {
+	return d.ResourceID[strings.LastIndexByte(d.ResourceID, '/')+1:]
 }
 
 // A Letter is one event with what became of it (section 13.4).
@@ -72,12 +100,13 @@ func (d *DeadLetter) AppendJSON(b []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = d.Letters[i].appendJSON(b)
+		b = d.Letters[i].AppendJSON(b)
 	}
 	return append(b, ']')
 }
 
-func (l *Letter) appendJSON(b []byte) []byte {
+// AppendJSON appends one letter.
+func (l *Letter) AppendJSON(b []byte) []byte {
 	b = append(b, `{"deadLetterProperties":{"deadletterreason":`...)
 	b = rawjson.AppendQuoted(b, l.Reason)
 	b = append(b, `,"deliveryattempts":`...)

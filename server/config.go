@@ -65,6 +65,23 @@ type Events struct {
 	// TopicBytes is what the events of one topic may take; more is refused. A topic
 	// keeps what an event subscription has not settled, for its retention at most.
 	TopicBytes settings.Size
+	// DeadLetters says where the dead letters of a storage account go. Those of others
+	// go to the folder deadletter in the data directory.
+	DeadLetters map[string]DeadLetters
+}
+
+// DeadLetters is a place for dead letters: an object store, or a topic.
+type DeadLetters struct {
+	Kind   string // "azure-blob", "s3", "topic"
+	URL    string // of the store
+	CAFile string `key:"ca_file"` // of the only roots of the store to trust; empty: the system's
+
+	SASFile     string `key:"sas_file"` // Azure: a shared access signature that may create and write
+	Region      string // S3
+	AccessKeyID string `key:"access_key_id"`
+	SecretFile  string // S3: the key's secret
+
+	Topic string // of the namespace whose event it was
 }
 
 // Webhooks says how events are pushed to the endpoints of event subscriptions.

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,14 +10,10 @@ import (
 
 	"gridmq/control/namespace"
 	"gridmq/delivery"
-	"gridmq/delivery/folder"
 	"gridmq/gateway"
 	"gridmq/route"
 	"gridmq/store"
 )
-
-// deadLetterDirectory has the dead letters, inside the data directory.
-const deadLetterDirectory = "deadletter"
 
 // openEvents opens the topics that the store holds. The management plane tells which of
 // them there are.
@@ -26,9 +21,13 @@ func (s *Server) openEvents(st store.Store) (err error) {
 	if s.push, err = s.newPush(); err != nil {
 		return err
 	}
+	letters, err := s.newDeadLetters()
+	if err != nil {
+		return err
+	}
 	s.events, err = delivery.Open(st, delivery.Options{Render: route.Renderer{}, Log: s.log, Pushers: s.push,
 		Limits:      delivery.Limits{TopicBytes: int64(s.cfg.Events.TopicBytes)},
-		DeadLetters: folder.Sink{Root: filepath.Join(s.cfg.Data, deadLetterDirectory)}})
+		DeadLetters: letters})
 	return err
 }
 

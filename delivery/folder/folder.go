@@ -12,13 +12,11 @@ package folder
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,21 +45,17 @@ func (s Sink) Write(ctx context.Context, d delivery.DeadLetter) error {
 		return fmt.Errorf("write dead letters: %w", err)
 	}
 	defer root.Close()
-	if err := write(root, folderOf(d, time.Now().UTC()), d.AppendJSON(nil)); err != nil {
+	if err := write(root, pathOf(d, time.Now().UTC()), d.AppendJSON(nil)); err != nil {
 		return fmt.Errorf("write dead letters below %s: %w", s.Root, err)
 	}
 	return nil
 }
 
-// folderOf is where d belongs at now; numbers are not zero padded (section 13.3).
-func folderOf(d delivery.DeadLetter, now time.Time) string {
-	account := d.To.ResourceID[strings.LastIndexByte(d.To.ResourceID, '/')+1:]
-	parts := []string{account, d.To.Container, d.Namespace, d.Topic, d.Subscription}
+// pathOf is a new name for d.
+func pathOf(d delivery.DeadLetter, now time.Time) string {
+	parts := append([]string{d.To.Account()}, d.NewPath(now)...)
 	for i := range parts {
 		parts[i] = safe(parts[i])
-	}
-	for _, n := range [...]int{now.Year(), int(now.Month()), now.Day(), now.Hour()} {
-		parts = append(parts, strconv.Itoa(n))
 	}
 	return path.Join(parts...)
 }
@@ -92,13 +86,14 @@ func safe(name string) string {
 	return b.String()
 }
 
-// write writes one new file in dir, complete or not at all.
-func write(root *os.Root, dir string, content []byte) error {
+// write writes a new file, complete or not at all.
+func write(root *os.Root, file string, content []byte) error {
+	dir, name := path.Split(file)
+	dir = path.Clean(dir)
 	made, err := makeAll(root, dir)
 	if err != nil {
 		return err
 	}
-	name := guid()
 	beside := path.Join(dir, "."+name+".tmp")
 	f, err := root.OpenFile(filepath.FromSlash(beside), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -106,7 +101,7 @@ func write(root *os.Root, dir string, content []byte) error {
 	}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = root.Rename(filepath.FromSlash(beside), filepath.FromSlash(path.Join(dir, name+".json")))
+		err = root.Rename(filepath.FromSlash(beside), filepath.FromSlash(file))
 	}
 	if err != nil {
 		return errors.Join(err, root.Remove(filepath.FromSlash(beside)))
@@ -142,12 +137,4 @@ func syncFolder(root *os.Root, dir string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// guid is a random UUID (version 4).
-func guid() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -55,6 +55,26 @@ type broker struct {
 	token      string
 	roots      *x509.CertPool
 	requests   atomic.Int32 // that the SDK has sent
+	journal    *journal
+}
+
+// A journal is what a broker logs.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // start runs a broker whose namespaces are at <name>.mq.test, on free ports. more are
@@ -67,7 +87,7 @@ func start(t *testing.T, more ...string) *broker {
 	}
 	data := t.TempDir()
 	cmd := exec.Command(path, append([]string{"serve", "--free-ports", "--data", data, "--set", "domain=mq.test", "--set", "management.trust_domains=true", "--set", "log.level=warn"}, more...)...)
-	log := new(strings.Builder)
+	log := new(journal)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -91,7 +111,7 @@ func start(t *testing.T, more ...string) *broker {
 			t.Error("the broker did not end")
 		}
 	})
-	b := &broker{}
+	b := &broker{journal: log}
 	for deadline := time.Now().Add(patience); b.PID != cmd.Process.Pid; time.Sleep(5 * time.Millisecond) {
 		if text, err := os.ReadFile(filepath.Join(data, "ready.json")); err == nil {
 			_ = json.Unmarshal(text, b) // it may be half there

@@ -129,18 +129,7 @@ func TestEventsGo(t *testing.T) {
 // The official JavaScript client, unchanged: javascript/events.mjs says what it does.
 func TestEventsJavaScript(t *testing.T) {
 	t.Parallel() // it waits for the clock
-	node, err := exec.LookPath("node")
-	modules := filepath.Join("javascript", "node_modules", "@azure", "eventgrid-namespaces")
-	if err == nil {
-		_, err = os.Stat(modules)
-	}
-	if err != nil {
-		say := "needs Node.js and the npm packages: make javascript installs them (" + err.Error() + ")"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(say)
-		}
-		t.Skip(say)
-	}
+	node := nodeWith(t, "@azure", "eventgrid-namespaces")
 	h := newHouse(t)
 	key := h.orders()
 	cmd := exec.CommandContext(t.Context(), node, "events.mjs", h.HTTPS+"/ns/"+plant)
@@ -150,4 +139,21 @@ func TestEventsJavaScript(t *testing.T) {
 	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(out)), "done") {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// nodeWith is the program node, for what is in a folder of node_modules.
+func nodeWith(t *testing.T, folder ...string) (node string) {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(append([]string{"javascript", "node_modules"}, folder...)...))
+	}
+	if err != nil {
+		say := "needs Node.js and the npm packages: make javascript installs them (" + err.Error() + ")"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(say)
+		}
+		t.Skip(say)
+	}
+	return node
 }

@@ -1,0 +1,40 @@
+package bucket
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// NewS3 makes a sink for a store with the S3 API. Buckets are in the path, as all of them
+// understand. Errors: of the options, or their files.
+func NewS3(o Options) (*Sink, error) {
+	s, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Region == "" || o.KeyID == "" {
+		return nil, errors.New("want a region and the id of an access key")
+	}
+	if _, err := secret(o.SecretFile); err != nil {
+		return nil, err
+	}
+	signer := v4.NewSigner(func(x *v4.SignerOptions) { x.DisableURIPathEscaping = true }) // of S3: paths are escaped once
+	s.prepare = func(ctx context.Context, r *http.Request, body []byte) error {
+		key, err := secret(o.SecretFile)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(body)
+		hash := hex.EncodeToString(sum[:])
+		r.Header.Set("X-Amz-Content-Sha256", hash)
+		return signer.SignHTTP(ctx, aws.Credentials{AccessKeyID: o.KeyID, SecretAccessKey: key}, r, hash, "s3", o.Region, time.Now())
+	}
+	return s, nil
+}
