@@ -39,7 +39,7 @@ func signature(file string) (string, error) {
 	}
 	text = strings.TrimPrefix(text, "?")
 	if q, err := url.ParseQuery(text); err != nil || q.Get("sig") == "" {
-		return "", fmt.Errorf("%s: want a shared access signature, as sv=...&sig=...", file)
+		return "", fmt.Errorf("%s: want a shared access signature, as sv=2021-12-02&sp=cw&sig=SIGNATURE", file)
 	}
 	return text, nil
 }
