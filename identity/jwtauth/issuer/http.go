@@ -29,6 +29,9 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "invalid_request", "there is no such tenant")
 		return
 	}
+	if tenant == adfs { // az --tenant adfs asks below the login endpoint, which has it already
+		rest = strings.TrimPrefix(rest, adfs+"/")
+	}
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch rest {
 	case "v2.0/.well-known/openid-configuration", ".well-known/openid-configuration":

@@ -222,6 +222,7 @@ func TestDiscoveryDocuments(t *testing.T) {
 	for path, token := range map[string]string{
 		"/" + DefaultTenant + "/v2.0/.well-known/openid-configuration": "/" + DefaultTenant + "/oauth2/v2.0/token",
 		"/adfs/.well-known/openid-configuration":                       "/adfs/oauth2/token",
+		"/adfs/adfs/.well-known/openid-configuration":                  "/adfs/oauth2/token",
 	} {
 		w := httptest.NewRecorder()
 		i.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
