@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"gridmq/control/namespace"
 	"gridmq/control/resource"
 )
 
@@ -109,18 +110,32 @@ func (c *call) listGroups(sub string) error {
 	return c.listKind(resource.Process, c.plane.groupKind(), strings.ToLower(sub)+"/", groupAction+"/read")
 }
 
-// listResources lists what is in a group, as tools show it.
+// listResources lists what is in a group, or with "" in a subscription, as tools show it.
 func (c *call) listResources(sub, group string) error {
 	const action = eventGrid + "/namespaces/read"
-	if err := c.mayList(action, groupID(sub, group)); err != nil {
+	where, bad := resourcesWanted(c.query["$filter"])
+	if bad != nil {
+		return bad
+	}
+	at := "/subscriptions/" + sub
+	if group != "" {
+		at = groupID(sub, group)
+		where["resourcegroup"] = group
+	}
+	if err := c.mayList(action, at); err != nil {
 		return err
 	}
-	if c.plane.findGroup(sub, group) == nil {
+	if group != "" && c.plane.findGroup(sub, group) == nil {
 		return noGroup(group)
 	}
 	value := []any{}
 	c.plane.set.EachNamespace("", func(r *resource.Resource) bool {
-		if strings.EqualFold(r.Subscription, sub) && strings.EqualFold(r.Group, group) && c.caller.May(action, c.plane.id(r)) {
+		for name, has := range map[string]string{"resourcegroup": r.Group, "name": r.Name, "resourcetype": r.Kind.Type, "location": r.Noun.(*namespace.Namespace).Location} {
+			if want, asked := where[name]; asked && !strings.EqualFold(want, has) {
+				return true
+			}
+		}
+		if strings.EqualFold(r.Subscription, sub) && c.caller.May(action, c.plane.id(r)) {
 			all := c.plane.shown(r)
 			one := map[string]any{}
 			for _, name := range []string{"id", "name", "type", "location", "tags"} {
@@ -134,4 +149,24 @@ func (c *call) listResources(sub, group string) error {
 	})
 	c.answer(http.StatusOK, map[string]any{"value": value})
 	return nil
+}
+
+// resourcesWanted reads the $filter of such a list: what has to be equal, by name in
+// lower case. Tools join with "and", and ask for nothing else.
+func resourcesWanted(filter string) (map[string]string, error) {
+	where := map[string]string{}
+	if filter == "" {
+		return where, nil
+	}
+	for term := range strings.SplitSeq(filter, " and ") {
+		name, value, isEqual := strings.Cut(strings.TrimSpace(term), " eq ")
+		name, value = strings.ToLower(name), strings.TrimSpace(value)
+		known := name == "resourcegroup" || name == "resourcetype" || name == "name" || name == "location"
+		if !isEqual || !known || len(value) < 2 || value[0] != '\'' || value[len(value)-1] != '\'' {
+			return nil, refuse(http.StatusBadRequest, codeInvalid,
+				"$filter cannot be read: want resourceGroup, resourceType, name or location eq 'value', joined by and.").at("$filter")
+		}
+		where[name] = strings.ReplaceAll(value[1:len(value)-1], "''", "'")
+	}
+	return where, nil
 }

@@ -125,6 +125,8 @@ type Plane struct {
 	owner *ownership
 	slots chan struct{} // one for each request that is being served
 
+	deployments deployments
+
 	mu     sync.RWMutex
 	grants map[string]map[string]operator.Grant // object id in lower case -> assignment -> grant
 }

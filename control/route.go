@@ -52,6 +52,8 @@ func (c *call) routeSubscription(p path) func() error {
 		return c.armOurs(c.get(func() error { return c.listNamespaces(sub, "") }))
 	case rest.is("providers", eventGrid, "locations") && len(rest) == 6:
 		return c.armOurs(c.get(func() error { return notFound(c.r.URL.Path) })) // no operation is long-running
+	case rest.is("resources") && len(rest) == 1:
+		return c.arm(c.get(func() error { return c.listResources(sub, "") }))
 	case rest.is("providers") && len(rest) == 1:
 		return c.arm(c.get(func() error { return c.listProviders(sub) }))
 	case rest.is("providers") && len(rest) == 2:
@@ -72,6 +74,8 @@ func (c *call) routeGroup(sub string, p path) func() error {
 		return c.arm(func() error { return c.group(sub, group) })
 	case rest.is("resources") && len(rest) == 1:
 		return c.arm(c.get(func() error { return c.listResources(sub, group) }))
+	case rest.is("providers", "Microsoft.Resources", "deployments"):
+		return c.routeDeployment(sub, group, rest[3:])
 	case rest.is("providers", eventGrid, "namespaces"):
 		if len(rest) == 3 {
 			return c.armOurs(c.get(func() error { return c.listNamespaces(sub, group) }))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 )
 
 // fileFlags say which documents are meant; apply and delete share them.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 	plane "gridmq/control/client"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 )
 
 func newDeleteCmd() *cobra.Command {

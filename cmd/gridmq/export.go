@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 )
 
 func newExportCmd() *cobra.Command {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 )
 
 func newNamespacesCmd() *cobra.Command {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 	plane "gridmq/control/client"
 )
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 	plane "gridmq/control/client"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 	plane "gridmq/control/client"
 )
 

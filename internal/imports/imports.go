@@ -43,7 +43,7 @@ var table = map[string]string{
 
 // doors are folders of other rooms that a room may import though not the room itself.
 var doors = map[string][]string{
-	"cmd": {"control/client", "gateway/client"},
+	"cmd": {"control/client", "control/manifest", "gateway/client"},
 }
 
 // engines are modules that only one part may know, so that it can be replaced.

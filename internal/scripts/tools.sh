@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests use besides Go: mosquitto_pub and mosquitto_sub as
 # foreign clients, mosquitto as a foreign broker, Node.js for the official JavaScript
-# clients. In CI a missing one is an
-# error; on a developer's machine it is a warning, and the tests that need it
-# say so and skip.
+# clients, az. In CI a missing one is an error; on a developer's machine it is a warning,
+# and the tests that need it say so and skip.
 set -euo pipefail
 
 missing=()
@@ -11,6 +10,7 @@ command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing+=(mosqu
 command -v mosquitto_pub >/dev/null && command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+command -v az >/dev/null || missing+=(azure-cli)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

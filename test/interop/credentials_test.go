@@ -217,15 +217,14 @@ func TestEventsSignatures(t *testing.T) {
 	refused(t, "with a key that was made anew", as(sign(t, endpoint, key, soon)).send("x"), 401)
 }
 
-// Tokens of the server's own token endpoint, by azidentity, offline: what they open is in
-// role assignments.
-func TestEventsTokens(t *testing.T) {
+// appSecret makes the secret of an application, and the hash to configure.
+func appSecret(t *testing.T) (secret, hash string) {
+	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command(path, "token", "secret").Output()
-	var secret, hash string
 	for line := range strings.Lines(string(out)) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
 			value, _, _ = strings.Cut(strings.TrimSpace(value), " ")
@@ -239,6 +238,13 @@ func TestEventsTokens(t *testing.T) {
 	if err != nil || secret == "" || hash == "" {
 		t.Fatalf("gridmq token secret: %v", err)
 	}
+	return secret, hash
+}
+
+// Tokens of the server's own token endpoint, by azidentity, offline: what they open is in
+// role assignments.
+func TestEventsTokens(t *testing.T) {
+	secret, hash := appSecret(t)
 	var flags []string
 	for _, app := range []string{"shop", "biller", "both", "nobody"} {
 		for name, value := range map[string]string{"client_id": app, "object_id": "object-of-" + app, "secret_hashes": hash} {
@@ -281,7 +287,7 @@ func TestEventsTokens(t *testing.T) {
 		t.Errorf("a receiver has %q, %v", got, err)
 	}
 	both.works("18")
-	_, err = shop.receive()
+	_, err := shop.receive()
 	refused(t, "a sender who receives", err, 403)
 	refused(t, "a receiver who sends", biller.send("x"), 403)
 	refused(t, "without a role", nobody.send("x"), 403)

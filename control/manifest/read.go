@@ -230,6 +230,10 @@ func (d *documentReader) inlineCertificate(r *Resource) {
 	if r.Kind != CACertificate || name == "" {
 		return
 	}
+	if d.options.noFiles {
+		d.faults = append(d.faults, r.Fault("properties."+field, errNoFiles.Error()))
+		return
+	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(d.dir, name)
 	}

@@ -87,7 +87,9 @@ type reader struct {
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
 	at := r.source
-	at.Line, at.Column = n.Line, n.Column
+	if n != nil { // nil: what should be there is not
+		at.Line, at.Column = n.Line, n.Column
+	}
 	r.faults = append(r.faults, &Fault{Source: at, Message: fmt.Sprintf(format, args...)})
 }
 

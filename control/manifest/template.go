@@ -14,7 +14,7 @@ import (
 
 // template reads the resources of a template of Resource Manager. Those of newer
 // templates have symbolic names: an object instead of a list.
-func (d *documentReader) template(n *yaml.Node, o map[string]any) {
+func (d *documentReader) template(n *yaml.Node, o map[string]any) *environment {
 	e := newEnvironment(d.options, o)
 	at := below(n, "resources")
 	switch list := member(o, "resources").(type) {
@@ -29,6 +29,7 @@ func (d *documentReader) template(n *yaml.Node, o map[string]any) {
 	default:
 		d.fail(at, "resources: want a list")
 	}
+	return e
 }
 
 // entry is one resource of a template, below another of a type and a name, or none.

@@ -28,6 +28,8 @@ type Options struct {
 	SkipUnsupported bool
 	// Stdin is the file "-".
 	Stdin io.Reader
+
+	noFiles bool // nothing is read but what was given
 }
 
 func (o *Options) parameter(name string) (any, bool) {
