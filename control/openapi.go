@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	namespaceTemplate = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/namespaces/{namespaceName}"
-	toolsTemplate     = "/gridmq/namespaces/{namespaceName}"
+	namespaceTemplate   = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/namespaces/{namespaceName}"
+	deploymentsTemplate = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + deploymentType
+	toolsTemplate       = "/gridmq/namespaces/{namespaceName}"
 )
 
 // openAPI describes the paths, made from the table of kinds. Nobody has to be
@@ -105,6 +106,13 @@ var others = []struct{ method, path, summary string }{
 	{"get", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/namespaces", "List namespaces of a subscription"},
 	{"get", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/locations/{location}/{operationKind}/{operationId}", "Show a long-running operation; there is none"},
 	{"get", "/subscriptions/{subscriptionId}/resourcegroups/{resourceGroupName}/resources", "List what is in a resource group"},
+	{"get", "/subscriptions/{subscriptionId}/resources", "List what is in a subscription"},
+	{"get", deploymentsTemplate, "List deployments"},
+	{"get", deploymentsTemplate + "/{name}", "Show a deployment"},
+	{"put", deploymentsTemplate + "/{name}", "Deploy a template"},
+	{"delete", deploymentsTemplate + "/{name}", "Forget a deployment; what it made stays"},
+	{"post", deploymentsTemplate + "/{name}/validate", "Check a template"},
+	{"get", deploymentsTemplate + "/{name}/operations", "What a deployment made"},
 	{"get", "/providers/" + eventGrid + "/operations", "List what can be done"},
 	{"get", "/{scope}/providers/" + authorization + "/roleDefinitions", "List roles"},
 	{"get", "/{scope}/providers/" + authorization + "/roleDefinitions/{name}", "Show a role"},
