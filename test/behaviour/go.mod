@@ -11,6 +11,11 @@ require (
 )
 
 require (
+	github.com/aws/aws-sdk-go-v2 v1.41.0 // indirect
+	github.com/aws/smithy-go v1.24.0 // indirect
+)
+
+require (
 	github.com/DataDog/zstd v1.5.7 // indirect
 	github.com/RaduBerinde/axisds v0.1.0 // indirect
 	github.com/RaduBerinde/btreemap v0.0.0-20250419174037-3d62b7205d54 // indirect
