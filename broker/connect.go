@@ -196,7 +196,7 @@ func (c *conn) willOf(p *mqtt.Connect) (*session.Will, error) {
 	if err := topic.ValidName(w.Topic); err != nil {
 		return nil, protocolError("connect", mqtt.TopicNameInvalid, "will topic: "+err.Error())
 	}
-	if err := c.topicLimits(w.Topic); err != nil {
+	if err := l.refuseTopic(w.Topic); err != nil {
 		return nil, err
 	}
 	if w.QoS > l.MaximumQoS { // [MQTT-3.2.2-12]
@@ -225,8 +225,7 @@ func (c *conn) willOf(p *mqtt.Connect) (*session.Will, error) {
 	return out, nil
 }
 
-func (c *conn) topicLimits(name string) error {
-	l := c.limits
+func (l *Limits) refuseTopic(name string) error {
 	if l.MaximumTopicBytes > 0 && len(name) > l.MaximumTopicBytes {
 		return protocolError("use topic", mqtt.TopicNameInvalid, fmt.Sprintf("it has more than %d bytes", l.MaximumTopicBytes))
 	}

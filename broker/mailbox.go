@@ -42,6 +42,7 @@ type mailbox struct {
 	replays []*replay             // retained messages on their way
 	retry   bool                  // the store had no room for them; a deadline is set
 	waiting map[*mailbox]struct{} // publishers whose acknowledgement waits for the gate
+	opened  chan struct{}         // closed with the gate's opening, for callers without a session; see outside.go
 	since   int64                 // when the mark was passed
 	freed   []freed               // shared messages to settle once mu is free
 	spread  int                   // shared subscriptions it has
@@ -170,6 +171,10 @@ func (x *mailbox) relax() []*mailbox {
 	}
 	x.above.Store(false)
 	x.since = 0
+	if x.opened != nil {
+		close(x.opened)
+		x.opened = nil
+	}
 	woken := make([]*mailbox, 0, len(x.waiting))
 	for p := range x.waiting {
 		woken = append(woken, p)

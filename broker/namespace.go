@@ -48,6 +48,7 @@ type namespace struct {
 
 	rates    namespaceRates
 	disabled atomic.Bool   // refuses connections
+	outside  sync.RWMutex  // read-held by a message without a connection; see Remove
 	stop     func()        // ends what it does by itself
 	stopped  chan struct{} // closed when that has ended
 

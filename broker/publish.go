@@ -23,6 +23,7 @@ type publication struct {
 	retain  *retained
 	expired *retained // remove the retained message only if it is still this one
 	count   int       // receivers
+	routed  bool      // it became an event; of event
 	spread  []*group
 	woken   []*mailbox // to flush, when there is no c
 }
@@ -154,7 +155,11 @@ func (c *conn) judgeProperties() (mqtt.Code, string) {
 	if err != nil {
 		return mqtt.MalformedPacket, "properties"
 	}
-	most := c.limits.MaximumPropertyBytes
+	return c.limits.judgeProperties(&p)
+}
+
+func (l *Limits) judgeProperties(p *mqtt.Properties) (mqtt.Code, string) {
+	most := l.MaximumPropertyBytes
 	if len(p.ResponseTopic) > most || len(p.ContentType) > most || len(p.CorrelationData) > most {
 		return mqtt.QuotaExceeded, "response topic, content type or correlation data is too long"
 	}
@@ -162,7 +167,7 @@ func (c *conn) judgeProperties() (mqtt.Code, string) {
 	for _, u := range p.UserProperties {
 		n += len(u.Name) + len(u.Value)
 	}
-	if most := c.limits.MaximumUserPropertyBytes; most > 0 && n > most {
+	if most := l.MaximumUserPropertyBytes; most > 0 && n > most {
 		return mqtt.QuotaExceeded, "user properties are too long"
 	}
 	return mqtt.Success, ""
@@ -344,7 +349,9 @@ func (p *publication) event() (store.Ticket, error) {
 	if p.ns.router == nil {
 		return 0, nil
 	}
-	return p.ns.router.Route(p.m, p.by)
+	t, err := p.ns.router.Route(p.m, p.by)
+	p.routed = t != 0
+	return t, err
 }
 
 // keepFor adds a queue that must have the message in the store.
@@ -501,11 +508,16 @@ func (ns *namespace) publishDetached(m *mqtt.Message, by *Identity, ops []store.
 	p.by = by
 	p.msg.Ops = append(p.msg.Ops, ops...)
 	t, err := p.run(ns.route([]byte(m.Topic)))
+	p.wake()
+	return t, err
+}
+
+// wake sends what a publication without a connection has caused.
+func (p *publication) wake() {
 	for _, x := range p.woken {
-		ns.b.flushers.add(x)
+		p.ns.b.flushers.add(x)
 	}
 	for _, g := range p.spread {
 		g.dispatch()
 	}
-	return t, err
 }

@@ -98,7 +98,7 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 	if shared && s.NoLocal { // [MQTT-3.8.3-4]
 		return 0, protocolError("subscribe", mqtt.ProtocolError, "No Local on a shared subscription")
 	}
-	if c.topicLimits(filter) != nil {
+	if c.limits.refuseTopic(filter) != nil {
 		return mqtt.TopicFilterInvalid, nil
 	}
 	if v := c.ns.authorizer.Subscribe(c.id.Load(), filter); v.Code != mqtt.Success {
