@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -160,23 +161,35 @@ func (ns *namespace) expireRetained(e *retained, now int64) error {
 // loadRetained returns the message, from the store if need be; nil when it is
 // gone meanwhile.
 func (ns *namespace) loadRetained(e *retained) *mqtt.Message {
-	if m := e.msg.Load(); m != nil {
-		return m
-	}
-	if now, ok := ns.retained.names.Get(e.topic); !ok || now != e {
-		return nil
-	}
-	d, err := ns.b.store.Get(ns.keys.topic(e.topic))
+	m, err := ns.readRetained(e)
 	if err != nil {
 		ns.b.log.Warn("retained message not read", "namespace", ns.name, "err", err)
-		return nil
+	}
+	return m
+}
+
+// readRetained is loadRetained for those who want to know why it failed.
+func (ns *namespace) readRetained(e *retained) (*mqtt.Message, error) {
+	if m := e.msg.Load(); m != nil {
+		return m, nil
+	}
+	if now, ok := ns.retained.names.Get(e.topic); !ok || now != e {
+		return nil, nil
+	}
+	d, err := ns.b.store.Get(ns.keys.topic(e.topic))
+	if errors.Is(err, store.ErrNotFound) {
+		if now, ok := ns.retained.names.Get(e.topic); !ok || now != e {
+			return nil, nil // it went between the two looks
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	m, err := mqtt.ReadMessage(d.Value)
 	if err != nil {
-		ns.b.log.Warn("retained message damaged", "namespace", ns.name, "err", err)
-		return nil
+		return nil, fmt.Errorf("damaged: %w", err)
 	}
-	return &m
+	return &m, nil
 }
 
 // A replay is the sending of retained messages for a new subscription: a
