@@ -97,7 +97,7 @@ type Retained interface {
 	// Get returns the message of a topic; ok is false if there is none.
 	Get(ctx context.Context, namespace, topic string) (m RetainedMessage, ok bool, err error)
 	// List returns up to limit messages whose topics match the filter and come after a
-	// topic ("": from the beginning), in the order of the bytes of their topics, and
+	// topic ("": from the beginning), in the order of the levels of their topics, and
 	// whether there are more. Payloads may be missing.
 	List(ctx context.Context, namespace, filter, after string, limit int) (list []RetainedMessage, more bool, err error)
 }

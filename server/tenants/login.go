@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"gridmq/broker"
@@ -59,8 +60,13 @@ func (n *tenant) admit(c *identity.Credentials, name string) error {
 		return &identity.Error{Kind: identity.NotAuthorized, Reason: "IpForbidden: the namespace's network rules do not allow " + c.Remote.String() +
 			"; see publicNetworkAccess and inboundIpRules"}
 	}
+	return n.admitted(name, c.ClientID, c.Remote)
+}
+
+// admitted judges who is banned.
+func (n *tenant) admitted(name, clientID string, from netip.Addr) error {
 	for _, b := range *n.bans.Load() {
-		if b.Holds(name, c.ClientID, c.Remote, time.Now()) {
+		if b.Holds(name, clientID, from, time.Now()) {
 			return &identity.Error{Kind: identity.NotAuthorized, Reason: "banned by " + b.Name + ": " + b.Reason}
 		}
 	}
