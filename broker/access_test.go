@@ -193,18 +193,23 @@ func TestCredentialExpires(t *testing.T) {
 		wishes []wish
 		sends  []byte
 		code   mqtt.Code // of the end
+		why    cause
 		at     time.Duration
 	}{
-		"expires":              {nil, nil, mqtt.NotAuthorized, time.Minute},
-		"renewed":              {[]wish{method}, auth("TOKEN", "good"), mqtt.NotAuthorized, 90 * time.Second},
-		"bad data":             {[]wish{method}, auth("TOKEN", "bad"), mqtt.NotAuthorized, 30 * time.Second},  // [MQTT-4.12.1-2]
-		"another method":       {[]wish{method}, auth("OTHER", "good"), mqtt.ProtocolError, 30 * time.Second}, // [MQTT-4.12.1-1]
-		"without having begun": {nil, auth("TOKEN", "good"), mqtt.ProtocolError, 30 * time.Second},            // [MQTT-4.12.0-6]
+		"expires":              {nil, nil, mqtt.NotAuthorized, causeIdentity, time.Minute},
+		"renewed":              {[]wish{method}, auth("TOKEN", "good"), mqtt.NotAuthorized, causeIdentity, 90 * time.Second},
+		"bad data":             {[]wish{method}, auth("TOKEN", "bad"), mqtt.NotAuthorized, causeIdentity, 30 * time.Second},  // [MQTT-4.12.1-2]
+		"another method":       {[]wish{method}, auth("OTHER", "good"), mqtt.ProtocolError, causeProtocol, 30 * time.Second}, // [MQTT-4.12.1-1]
+		"without having begun": {nil, auth("TOKEN", "good"), mqtt.ProtocolError, causeProtocol, 30 * time.Second},            // [MQTT-4.12.0-6]
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			guarded(t, func(t *testing.T, h *house, p *porter) {
 				p.life = time.Minute
+				h.stop()
+				seen := newDiary(t)
+				h.seen = seen
+				h.start()
 				start := time.Now()
 				d := h.connect("d", append(tt.wishes, user("d"), keepAlive(0))...)
 				if tt.sends != nil {
@@ -219,6 +224,8 @@ func TestCredentialExpires(t *testing.T) {
 				<-d.gone
 				after(t, start, tt.at)
 				d.ended(tt.code)
+				synctest.Wait()
+				seen.expect(t, "+d", "-d "+string(tt.why))
 			})
 		})
 	}

@@ -124,7 +124,7 @@ func (ns *namespace) adopt(x *mailbox) {
 // record makes a connection durable before its CONNACK: the end of the session
 // before (owed), the session with a new epoch, and the will. Sessions that end
 // with their connection are only written when they have a will, which must
-// survive a crash of ours.
+// survive a crash of ours, or when it is to be told that a crash has ended them.
 func (ns *namespace) record(c *conn, x *mailbox, p *mqtt.Connect, will *session.Will, owed store.Ticket, fresh bool) error {
 	before, t, err := ns.submitRecord(c, x, p, will)
 	if t = max(t, owed); err == nil && t != 0 {
@@ -164,7 +164,12 @@ func (ns *namespace) submitRecord(c *conn, x *mailbox, p *mqtt.Connect, will *se
 	ns.b.deadlines.remove(x.will) // a return in time cancels it [MQTT-3.1.3-9]
 	x.expiry, x.will = nil, nil
 	x.doc.ClientID, x.doc.Owner, x.doc.Version = x.clientID, x.owner, p.Version
+	if x.doc.Epoch == 0 {
+		x.doc.Epoch = ns.firstEpoch()
+	}
 	x.doc.Epoch++
+	c.epoch = x.doc.Epoch
+	ns.sawEpoch(c.epoch)
 	x.doc.Expiry, x.doc.Online, x.doc.Closed = c.expiry, true, nowMillis()
 	x.doc.setWill(will)
 	x.theWill = will
@@ -172,7 +177,7 @@ func (ns *namespace) submitRecord(c *conn, x *mailbox, p *mqtt.Connect, will *se
 		x.doc.Principal = c.id.Load().Principal
 	}
 	b := store.Batch{Frees: x.stored} // who is back may take what waits
-	x.stored = x.durable || will != nil
+	x.stored = x.durable || will != nil || ns.remember.Load()
 	if x.stored {
 		b.Put(ns.keys.session(x.id), encode(&x.doc))
 	}
@@ -212,6 +217,7 @@ func (ns *namespace) undoRecord(c *conn, before rest) {
 // takeOver ends a connection in favour of a new one. over says that the session
 // ends as well.
 func (ns *namespace) takeOver(old *conn, over bool) {
+	old.retract(causeTakenOver, nil)
 	ns.part(old, true, over)
 	old.end(mqtt.SessionTakenOver, causeTakenOver)
 }

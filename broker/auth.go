@@ -76,6 +76,8 @@ type Judgement struct {
 	Reason string
 	// Identity takes the place of the old one, if it is not nil.
 	Identity *Identity
+	// Address says that it ends because of where the client comes from.
+	Address bool
 	// Changed says that it may do other things than before.
 	Changed bool
 }

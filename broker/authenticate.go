@@ -61,12 +61,14 @@ func (c *conn) authenticated(body []byte) error {
 	defer cancel()
 	id, err := again.Renew(ctx, Login{Namespace: c.ns.name, Peer: c.peer, Connect: p}, c.id.Load())
 	if err != nil { // [MQTT-4.12.1-2]
+		c.why.CompareAndSwap(causeLost, causeIdentity) // unless somebody ends it meanwhile
 		return err
 	}
 	c.id.Store(id)
 	c.allowed.valid = false
 	c.limitLife()
 	if denied := c.ns.enforce(c.x, id); len(denied) > 0 {
+		c.why.CompareAndSwap(causeLost, causeRights)
 		return protocolError("receive AUTH", mqtt.NotAuthorized, lostGrant(denied))
 	}
 	answer := mqtt.Auth{Code: mqtt.Success}

@@ -83,6 +83,10 @@ type NamespaceConfig struct {
 	Authorizer    Authorizer
 	// Router makes events of messages. nil: nobody does.
 	Router Router
+	// RememberConnections writes every session that is connected, so that the Observer is
+	// told of all that a crash has ended. It costs a write, that others share, for each
+	// CONNECT of a session that ends with its connection.
+	RememberConnections bool
 }
 
 // A Broker serves the connections of all namespaces.
@@ -172,6 +176,17 @@ func (b *Broker) SetLimits(namespace string, l Limits) error {
 		return fmt.Errorf("set limits: no namespace %q", namespace)
 	}
 	ns.limits.Store(&l)
+	return nil
+}
+
+// RememberConnections changes what NamespaceConfig has of it, for those who connect from
+// now on.
+func (b *Broker) RememberConnections(namespace string, on bool) error {
+	ns := b.namespace(namespace)
+	if ns == nil {
+		return fmt.Errorf("remember connections: no namespace %q", namespace)
+	}
+	ns.remember.Store(on)
 	return nil
 }
 

@@ -26,6 +26,7 @@ type cause string
 
 const (
 	causeClient    cause = "client_disconnect"
+	causeClosed    cause = "closed" // by the client's close frame of WebSocket
 	causeLost      cause = "connection_lost"
 	causeProtocol  cause = "protocol_error"
 	causeKeepAlive cause = "keep_alive"
@@ -37,6 +38,7 @@ const (
 	causeEnded     cause = "administrative"
 	causeStore     cause = "store_error"
 	causeIdentity  cause = "authentication" // the credential ended, or the client was changed
+	causeAddress   cause = "address"        // connections from there are not allowed any more
 	causeRights    cause = "authorization"  // a subscription lost its grant
 )
 
@@ -78,6 +80,8 @@ type conn struct {
 	worked    atomic.Bool  // this goroutine has: its stack is large
 	poked     atomic.Bool  // the read deadline only wakes the reader
 	why       atomic.Value // cause
+	epoch     uint64       // of the session, from the time when this is its connection
+	told      told         // to the Observer
 
 	last    *route // of the topic before
 	allowed verdictCache
@@ -136,7 +140,7 @@ func (b *Broker) Serve(nc Conn, peer Peer) Step {
 		return nil
 	}
 	b.arrived.Add(1)
-	b.observer.Connected(c.visit())
+	c.announce()
 	return c.serve // without what CONNECT has put on the stack
 }
 

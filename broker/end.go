@@ -100,6 +100,7 @@ func (ns *namespace) clear(x *mailbox) {
 	if c != nil {
 		ns.online.Add(-1)
 		c.end(mqtt.AdministrativeAction, causeEnded)
+		c.retract(causeEnded, nil) // before another session has the name
 	}
 	for _, sub := range subs {
 		ns.unindex(sub)

@@ -45,7 +45,11 @@ func (ns *namespace) review(c *conn) {
 	}
 	switch {
 	case j.End != mqtt.Success:
-		c.endSaying(j.End, causeIdentity, j.Reason)
+		why := causeIdentity
+		if j.Address {
+			why = causeAddress
+		}
+		c.endSaying(j.End, why, j.Reason)
 	case j.Changed:
 		if denied := ns.enforce(c.x, id); len(denied) > 0 {
 			c.endSaying(mqtt.NotAuthorized, causeRights, lostGrant(denied))

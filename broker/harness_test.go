@@ -39,6 +39,8 @@ type house struct {
 	auth   Authorizer
 	who    Authenticator
 	router Router
+	seen   Observer // nil: nobody
+	keep   bool     // RememberConnections
 }
 
 // build starts a house with one namespace, "test", that allows everything.
@@ -63,8 +65,8 @@ func (h *house) start() {
 	h.t.Helper()
 	var err error
 	h.b, err = New(Options{Store: h.st, Namespaces: []NamespaceConfig{{
-		Name: "test", Limits: h.limits, Authenticator: h.who, Authorizer: h.auth, Router: h.router,
-	}}})
+		Name: "test", Limits: h.limits, Authenticator: h.who, Authorizer: h.auth, Router: h.router, RememberConnections: h.keep,
+	}}, Observer: h.seen})
 	if err != nil {
 		h.t.Fatalf("New: %v", err)
 	}

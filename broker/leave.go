@@ -41,7 +41,9 @@ func (c *conn) endSaying(code mqtt.Code, why cause, reason string) {
 // cut closes a connection without a word, and wakes its reader should it wait
 // for its client to take what it is owed.
 func (c *conn) cut() {
-	c.ended.Store(true)
+	if c.ended.CompareAndSwap(false, true) {
+		c.why.Store(causeShutdown)
+	}
 	_ = c.nc.Close()
 	c.b.mu.Lock()
 	x := c.x
@@ -96,11 +98,15 @@ func (c *conn) leave(err error) {
 	switch {
 	case c.ended.Load() || errors.Is(err, errGone):
 	case errors.As(err, &refusal):
-		c.why.Store(causeProtocol)
+		if c.why.Load() == causeLost { // else it is known better
+			c.why.Store(causeProtocol)
+		}
 		c.debug("connection refused a packet", "err", err)
 		c.farewell(refusal.Code, reasonText(refusal))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.why.Store(causeKeepAlive)
+	case c.why.Load() == causeLost && c.closedByPeer():
+		c.why.Store(causeClosed)
 	}
 	_ = c.nc.Close()
 	c.b.deadlines.remove(c.tending)
@@ -109,8 +115,14 @@ func (c *conn) leave(err error) {
 	c.b.metrics.closed(string(why))
 	c.b.metrics.disconnected(c.peer.Transport, c.v)
 	c.debug("connection ended", "why", string(why), "err", err)
-	c.b.observer.Disconnected(c.visit(), string(why), err)
+	c.retract(why, err)
 	c.ns.detach(c)
+}
+
+// closedByPeer asks transports that can tell a farewell from a loss.
+func (c *conn) closedByPeer() bool {
+	t, can := c.nc.(interface{ ClosedByPeer() bool })
+	return can && t.ClosedByPeer()
 }
 
 // A discreet error tells the peer less than its cause, which is for the log.

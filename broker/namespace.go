@@ -47,6 +47,8 @@ type namespace struct {
 	left store.Batch // removes what loading found to belong to nobody; for resume
 
 	rates    namespaceRates
+	epochs   atomic.Uint64 // above every epoch that was seen
+	remember atomic.Bool   // writes sessions that end with their connection
 	disabled atomic.Bool   // refuses connections
 	outside  sync.RWMutex  // read-held by a message without a connection; see Remove
 	stop     func()        // ends what it does by itself

@@ -37,6 +37,7 @@ func (b *Broker) openNamespace(c NamespaceConfig, progress func(string, int, int
 	}
 	l := c.Limits
 	ns.limits.Store(&l)
+	ns.remember.Store(c.RememberConnections)
 	if err := ns.loadDocuments(); err != nil {
 		return nil, err
 	}
@@ -115,6 +116,7 @@ func (ns *namespace) loadSession(key, value []byte) error {
 	}
 	x := ns.newMailbox(id, doc.ClientID, doc.Owner, uint64(id)&volatileIDs == 0)
 	x.doc, x.stored = doc, true
+	ns.sawEpoch(doc.Epoch)
 	for _, slot := range doc.Retired {
 		x.slot = max(x.slot, slot+1)
 	}
@@ -230,6 +232,9 @@ func (ns *namespace) resume() error {
 	if clean {
 		ns.writeBeat(alive, false)
 	}
+	if now < alive { // the clock has gone back: epochs must not, and there were some after the last beat
+		ns.sawEpoch(uint64(alive + 2*beatEvery.Milliseconds()))
+	}
 	ns.clearLeft()
 	ns.mu.Lock()
 	all := slices.Collect(maps.Values(ns.sessions))
@@ -242,6 +247,9 @@ func (ns *namespace) resume() error {
 			x.s.MayHaveSent()
 		}
 		was := x.doc.Online
+		if was {
+			x.crashed()
+		}
 		if ns.wake(x, now, alive, wills) {
 			wills++
 		}

@@ -24,6 +24,7 @@ type webSocket struct {
 	early []byte
 	lent  *[]byte
 
+	ended   bool        // the client's good close frame is in; the reader's
 	saidBye atomic.Bool // our close frame is out
 }
 
@@ -143,10 +144,15 @@ func (c *webSocket) control(op ws.OpCode, payload []byte) error {
 				return errors.Join(errBadClose, err)
 			}
 		}
+		c.ended = true
 		return io.EOF
 	}
 	return nil // a pong nobody asked for is allowed
 }
+
+// ClosedByPeer says whether the client ended the connection with a close frame, rather
+// than that it was lost. It is for whoever reads.
+func (c *webSocket) ClosedByPeer() bool { return c.ended }
 
 var errBadClose = errors.New("websocket: malformed close frame")
 

@@ -148,6 +148,9 @@ func TestClosingFrames(t *testing.T) {
 			if tt.err != nil && !errors.Is(err, tt.err) {
 				t.Errorf("ended with %v, want %v", err, tt.err)
 			}
+			if got := s.(*webSocket).ClosedByPeer(); got != (tt.err == io.EOF) {
+				t.Errorf("closed by its peer: %v", got)
+			}
 			f, err := readFrame(c)
 			if code, _ := ws.ParseCloseFrameData(f.Payload); err != nil || f.Header.OpCode != ws.OpClose || code != tt.code {
 				t.Errorf("answered %+v code %d, %v; want code %d", f.Header, code, err, tt.code)

@@ -105,7 +105,7 @@ const reviewTime = 5 * time.Second
 func (n *tenant) Review(clientID string, p broker.Peer, id *broker.Identity) broker.Judgement {
 	now, err := n.again(clientID, p, id)
 	if err != nil {
-		return broker.Judgement{End: mqtt.NotAuthorized, Reason: err.Error()}
+		return broker.Judgement{End: mqtt.NotAuthorized, Reason: err.Error(), Address: !n.noun().Network.Allows(p.Address)}
 	}
 	before, _ := id.Rights.Load().(*rights)
 	next := n.identity(now)
