@@ -11,7 +11,7 @@ import (
 // ce-*, with values fit for a header. It is the other direction of ReadBinary, with
 // AppendBody for the body.
 func (e *Event) Headers(set func(name, value string)) {
-	if t := e.bodyType(); t != "" {
+	if t := e.BodyType(); t != "" {
 		set("Content-Type", t)
 	}
 	set("ce-specversion", SpecVersion)
@@ -47,8 +47,9 @@ func (e *Event) isString(data []byte) bool {
 	return len(data) > 1 && data[0] == '"' && e.DataContentType != "" && !isJSON(e.DataContentType)
 }
 
-// bodyType is the Content-Type that lets a receiver read the body as it is meant.
-func (e *Event) bodyType() string {
+// BodyType is the content type that lets a receiver read what AppendBody writes as it is
+// meant; empty: none is known.
+func (e *Event) BodyType() string {
 	t := e.DataContentType
 	switch {
 	case t == "" && e.DataKind == JSON:

@@ -1,4 +1,5 @@
-// Package push takes the events of push subscriptions to webhooks.
+// Package push takes the events of push subscriptions to webhooks, and with Options.Hubs
+// to Event Hubs and Kafka.
 //
 // A [Pool] is delivery.Pushers: each push subscription of a plane has a pusher in it,
 // which is a few words of memory while nothing is there to be sent. Woken, it has up to

@@ -20,6 +20,9 @@ type Options struct {
 	// Tokens makes bearer tokens for webhooks with an application. Default: none, and
 	// such webhooks are refused.
 	Tokens TokenSource
+	// Hubs sends to Event Hubs and Kafka. The pool closes it. Default: none, and
+	// subscriptions with such a destination are refused.
+	Hubs Hubs
 	// Web says whom to trust, and who we are: CAFile, CertificateFile and KeyFile, Pins,
 	// Connect. Default: the system's roots, no certificate.
 	Web outbound.Options

@@ -38,10 +38,13 @@ func (p *Pool) Start(o *delivery.Outbox) delivery.Pusher {
 	return x
 }
 
-// Wait implements delivery.Pushers, and closes connections that nobody uses.
+// Wait implements delivery.Pushers, and closes connections that nobody uses, and Options.Hubs.
 func (p *Pool) Wait() {
 	p.group.Wait()
 	p.client.CloseIdleConnections()
+	if p.o.Hubs != nil {
+		p.o.Hubs.Close()
+	}
 }
 
 // Busy is how many workers there are now: requests under way, and what is around them.

@@ -107,5 +107,8 @@ func (x *pusher) tell(a answer, fails bool, pause time.Duration) {
 	if a.err != nil {
 		log = log.With("err", a.err)
 	}
-	log.Warn("destination put aside, its events wait", "outcome", a.outcome.String(), "status", a.status, "for", pause)
+	if a.status != 0 {
+		log = log.With("status", a.status)
+	}
+	log.Warn("destination put aside, its events wait", "outcome", a.outcome.String(), "for", pause)
 }

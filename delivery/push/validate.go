@@ -24,6 +24,8 @@ func (p *Pool) ValidateEndpoint(ctx context.Context, namespace string, d *delive
 // 30 seconds at most. Its errors are for whoever makes the subscription.
 func (p *Pool) Validate(ctx context.Context, origin string, d *delivery.Destination) error {
 	switch {
+	case d.EventHub != nil && p.o.Hubs != nil:
+		return p.o.Hubs.ValidateHub(ctx, d)
 	case d.WebHook == nil:
 		return errors.New("events cannot be delivered to Event Hubs here; use a WebHook")
 	case d.WebHook.Application != "" && p.o.Tokens == nil:

@@ -31,7 +31,11 @@ func (x *pusher) work() {
 func (x *pusher) round() (more bool) {
 	p := x.pool
 	sub := x.box.Config()
-	if sub.Destination == nil || sub.Destination.WebHook == nil {
+	switch d := sub.Destination; {
+	case d != nil && d.WebHook != nil:
+	case d != nil && d.EventHub != nil && p.o.Hubs != nil:
+		return x.roundHub(&sub)
+	default:
 		x.refuse()
 		return false
 	}
@@ -52,7 +56,7 @@ func (x *pusher) round() (more bool) {
 	return again || more
 }
 
-// refuse says that nothing can be sent to what is no webhook.
+// refuse says that nothing can be sent to a destination of this kind.
 func (x *pusher) refuse() {
 	x.pool.mu.Lock()
 	x.deaf = true

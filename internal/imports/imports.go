@@ -51,6 +51,7 @@ var engines = map[string][]string{
 	"github.com/cockroachdb/pebble":    {"store/pebble"},
 	"github.com/nats-io/nats-server/":  {"store/jetstream", "cluster"},
 	"github.com/spf13/cobra":           {"cmd"},
+	"github.com/twmb/franz-go":         {"delivery/kafka"},
 	"github.com/caddyserver/certmagic": {"server"},
 }
 

@@ -68,7 +68,7 @@ func NewClient(o Options) (*http.Client, error) {
 	if o.Connect == 0 {
 		o.Connect = 5 * time.Second
 	}
-	trust, err := o.trust()
+	trust, err := o.TLS()
 	if err != nil {
 		return nil, err
 	}

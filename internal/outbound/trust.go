@@ -17,8 +17,9 @@ import (
 // maxFile bounds a file of certificates.
 const maxFile = 1 << 20
 
-// trust makes the TLS configuration.
-func (o Options) trust() (*tls.Config, error) {
+// TLS is the client's side of a connection as o says, for protocols other than HTTP. Errors:
+// a file cannot be read, a pin is none.
+func (o Options) TLS() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	var err error
 	if c.RootCAs, err = o.roots(); err != nil {
