@@ -58,6 +58,7 @@ func check(c *Config, l *settings.Loader) {
 	checkACME(c, l)
 	checkWebhooks(&c.Webhooks, l)
 	checkDeadLetters(c.Events.DeadLetters, l)
+	checkKafka(c, l)
 	checkOIDC(c, l)
 	checkNamespaces(c, l)
 	checkTwice(c, l)

@@ -26,11 +26,14 @@ type Config struct {
 	// Data is the directory of everything that must survive.
 	Data string
 	// Domain makes each namespace reachable as <namespace>.<domain>.
-	Domain     string
-	Log        Log
-	Store      Store
-	Events     Events
-	Webhooks   Webhooks
+	Domain   string
+	Log      Log
+	Store    Store
+	Events   Events
+	Webhooks Webhooks
+	// Kafka are topics of Kafka, and event hubs, that event subscriptions can have events
+	// pushed to, by a name of your choice.
+	Kafka      map[string]KafkaTopic
 	Listeners  map[string]Listener
 	TLS        TLS
 	ACME       ACME
@@ -96,6 +99,37 @@ type Webhooks struct {
 	Requests    int // under way at once
 	// Timeout is what an endpoint has for its answer, 30 s at most.
 	Timeout time.Duration
+}
+
+// A KafkaTopic is where events go whose subscription names ResourceID.
+type KafkaTopic struct {
+	ResourceID string
+	Brokers    []string // host:port
+	Topic      string   // or the name of the event hub
+	TLS        bool
+	CAFile     string // of the only roots of the brokers to trust; empty: the system's
+	// CertificateFile and KeyFile are what we show to brokers that ask.
+	CertificateFile, KeyFile string
+	SASL                     KafkaSASL
+	Mode                     string        // "structured" or "binary"
+	MessageBytes             settings.Size // of a batch of records, and so of one
+	Compression              string        // "none", "gzip", "snappy", "lz4" or "zstd"
+}
+
+// SetDefaults is what a topic has before the file says something about it.
+func (k *KafkaTopic) SetDefaults() {
+	*k = KafkaTopic{TLS: true, Mode: "structured", MessageBytes: 1_000_000, Compression: "none"}
+}
+
+// KafkaSASL says who we are. Secrets are file:PATH or env:NAME.
+type KafkaSASL struct {
+	Mechanism          string // "", "plain", "scram-sha-256", "scram-sha-512" or "oauthbearer"
+	Username, Password string
+	// Of oauthbearer: a token that somebody keeps fresh, or the client credentials grant.
+	Token                            string
+	TokenURL, ClientID, ClientSecret string
+	Scope                            string
+	TokenCAFile                      string // roots of the token endpoint; empty: the system's
 }
 
 // A Listener is one address. The zero value is not ready: see SetDefaults.

@@ -52,6 +52,7 @@ func TestExampleIsComplete(t *testing.T) {
 	}
 	full := Default()
 	full.TLS.Certificates = map[string]Certificate{"example": {}}
+	full.Kafka = map[string]KafkaTopic{"telemetry": {}}
 	delete(full.Listeners, "wss") // its keys are those of mqtts
 	settings.Walk(&full, func(path string, _ reflect.Value, _ reflect.StructTag) {
 		if !l.IsSet(path) {
@@ -110,6 +111,19 @@ func TestRefusedConfigurations(t *testing.T) {
 		"oidc, plain":       {"management: {oidc: {issuer: \"http://a.example\", audience: x}}\n", `management.oidc.issuer: want https`},
 		"oidc, for all":     {"management: {oidc: {issuer: \"https://a.example\"}}\n", `management.oidc.audience: want`},
 		"oidc, of nobody":   {"management: {oidc: {audience: x}}\n", `management.oidc.issuer: want`},
+		"kafka, nothing":    {"kafka: {a: {}}\n", `gridmq.yaml:1:9: kafka.a.resource_id: want what event subscriptions name`},
+		"kafka, no broker":  {"kafka: {a: {topic: a}}\n", `kafka.a.brokers: want at least one broker`},
+		"kafka, a URL":      {"kafka: {a: {brokers: [\"kafka://a:9092\"]}}\n", `kafka.a.brokers: want host:port such as kafka.example:9092, have "kafka://a:9092"`},
+		"kafka, topic":      {"kafka: {a: {topic: \"a b\"}}\n", `kafka.a.topic: want 1 to 249 letters`},
+		"kafka, mode":       {"kafka: {a: {mode: avro}}\n", `kafka.a.mode: want structured or binary, have "avro"`},
+		"kafka, codec":      {"kafka: {a: {compression: zip}}\n", `kafka.a.compression: want none, gzip`},
+		"kafka, size":       {"kafka: {a: {message_bytes: 1KiB}}\n", `kafka.a.message_bytes: want 16384 to`},
+		"kafka, mechanism":  {"kafka: {a: {sasl: {mechanism: gssapi}}}\n", `kafka.a.sasl.mechanism: want plain`},
+		"kafka, no secret":  {"kafka: {a: {sasl: {mechanism: plain, username: u, password: x1y2}}}\n", `kafka.a.sasl.password: want where the secret is`},
+		"kafka, in clear":   {"kafka: {a: {tls: false, sasl: {mechanism: plain, username: u, password: \"env:X\"}}}\n", `kafka.a.tls: want true with plain`},
+		"kafka, no token":   {"kafka: {a: {sasl: {mechanism: oauthbearer}}}\n", `kafka.a.sasl.token: want`},
+		"kafka, token URL":  {"kafka: {a: {sasl: {mechanism: oauthbearer, token_url: \"http://a.example/\"}}}\n", `kafka.a.sasl.token_url: `},
+		"kafka, twice":      {"kafka: {a: {resource_id: /Subscriptions/s}, b: {resource_id: /subscriptions/S}}\n", `kafka.b.resource_id: this is also that of kafka.a`},
 		"short namespace":   {"namespaces: {ab: {}}\n", `gridmq.yaml:1:14: namespaces.ab: name "ab": name: want 3 to 50 letters`},
 		"reserved name":     {"namespaces: {system-a: {}}\n", `namespaces.system-a: name "system-a": name: cannot begin with "system"`},
 		"dev listener name": {"listeners: {dev: {address: \":1\"}}\n", `belongs to the listeners of --dev`},

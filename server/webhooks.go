@@ -44,7 +44,7 @@ func parsePrefixes(list []string) (all []netip.Prefix, err error) {
 	return all, nil
 }
 
-// newPush makes what pushes events to webhooks. Tenants, and the token endpoint, come
+// newPush makes what pushes events to webhooks and Kafka. Tenants, and the token endpoint, come
 // later; nothing is pushed before there are event subscriptions, which come last.
 func (s *Server) newPush() (*push.Pool, error) {
 	w := &s.cfg.Webhooks
@@ -63,12 +63,16 @@ func (s *Server) newPush() (*push.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := push.New(push.Options{Origin: s.origin, Tokens: s.endpointToken, Web: web, PlainHTTP: w.PlainHTTP,
+	hubs, err := s.newKafka()
+	if err != nil {
+		return nil, err
+	}
+	p, err := push.New(push.Options{Origin: s.origin, Tokens: s.endpointToken, Hubs: hubs, Web: web, PlainHTTP: w.PlainHTTP,
 		Allow: allow, Deny: deny, Workers: w.Requests, Timeout: w.Timeout, Observe: newPushMetrics(s.registry).observe, Log: s.log})
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
-	promauto.With(s.registry).NewGaugeFunc(prometheus.GaugeOpts{Name: "gridmq_push_requests", Help: "Requests to webhooks that are under way."},
+	promauto.With(s.registry).NewGaugeFunc(prometheus.GaugeOpts{Name: "gridmq_push_requests", Help: "Requests to webhooks and batches for Kafka that are under way."},
 		func() float64 { return float64(p.Busy()) })
 	return p, nil
 }
@@ -103,7 +107,7 @@ func (s *Server) endpointToken(ctx context.Context, _, application string) (stri
 	return s.directory.issuer.Issue(ctx, brokerApp, application)
 }
 
-// pushMetrics count requests to webhooks.
+// pushMetrics count requests to webhooks, and batches for Kafka.
 type pushMetrics struct {
 	requests, events *prometheus.CounterVec
 	seconds          prometheus.Histogram
@@ -112,7 +116,7 @@ type pushMetrics struct {
 func newPushMetrics(reg prometheus.Registerer) *pushMetrics {
 	f := promauto.With(reg)
 	return &pushMetrics{
-		requests: f.NewCounterVec(prometheus.CounterOpts{Name: "gridmq_push_requests_total", Help: "Requests to webhooks, by outcome."}, []string{"outcome"}),
+		requests: f.NewCounterVec(prometheus.CounterOpts{Name: "gridmq_push_requests_total", Help: "Requests to webhooks, and batches for Kafka, by outcome: once for each that their events have had."}, []string{"outcome"}),
 		events:   f.NewCounterVec(prometheus.CounterOpts{Name: "gridmq_push_events_total", Help: "Events of those requests, by outcome."}, []string{"outcome"}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{Name: "gridmq_push_seconds", Help: "Time that endpoints took to answer, or not to.",
 			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 30}}),

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -49,12 +48,11 @@ type FieldError struct{ Field, Text string }
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Text }
 
-// Validate returns what is wrong with d as *FieldError, joined; fields are spelled as in
-// the configuration file. It reads no files.
-func (d *Destination) Validate() error {
-	var errs []error
+// Validate returns what is wrong with d; fields are spelled as in the configuration file.
+// It reads no files.
+func (d *Destination) Validate() (wrong []*FieldError) {
 	fail := func(field, format string, args ...any) {
-		errs = append(errs, &FieldError{field, fmt.Sprintf(format, args...)})
+		wrong = append(wrong, &FieldError{field, fmt.Sprintf(format, args...)})
 	}
 	if !isResourceID(d.ResourceID) {
 		fail("resource_id", "want what event subscriptions name, as "+
@@ -80,8 +78,7 @@ func (d *Destination) Validate() error {
 	if _, ok := compressions[d.Compression]; !ok {
 		fail("compression", "want none, gzip, snappy, lz4 or zstd, have %q", d.Compression)
 	}
-	errs = append(errs, d.SASL.validate(d.TLS != nil))
-	return errors.Join(errs...)
+	return d.SASL.validate(wrong, d.TLS != nil)
 }
 
 // isResourceID says whether control would let an event subscription have id.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -61,14 +62,14 @@ func newHub(d Destination, o *Options) (*hub, error) {
 	if d.TLS != nil {
 		trust, err := d.TLS.TLS()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("tls: %w", err)
 		}
 		dial = secure(dial, trust)
 	}
 	h.options = append(h.options, kgo.Dialer(dial))
 	mechanism, err := d.SASL.mechanism()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sasl: %w", err)
 	}
 	if mechanism != nil {
 		h.options = append(h.options, kgo.SASL(mechanism))

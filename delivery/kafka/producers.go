@@ -25,8 +25,10 @@ func New(o Options) (*Producers, error) {
 	var errs []error
 	for _, d := range o.Destinations {
 		fail := func(err error) { errs = append(errs, fmt.Errorf("kafka.%s: %w", d.Name, err)) }
-		if err := d.Validate(); err != nil {
-			fail(err)
+		if wrong := d.Validate(); len(wrong) > 0 {
+			for _, one := range wrong {
+				fail(one)
+			}
 			continue
 		}
 		id := fold(d.ResourceID)

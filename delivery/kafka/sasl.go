@@ -33,69 +33,76 @@ type SASL struct {
 	Tokens    TokenOptions // of OAuthBearer
 }
 
-// A Secret is where a secret is: in a file, or in an environment variable, never in the
-// configuration. It is read whenever it is needed, so that it can be changed.
-type Secret struct {
-	File     string
-	Variable string
-}
+// A Secret says where a secret is, file:PATH or env:NAME of an environment variable, so that
+// it is in no configuration. A file is read whenever it is needed: it can be changed.
+type Secret string
 
-// LogValue implements slog.LogValuer.
+const (
+	inFile     = "file:"
+	inVariable = "env:"
+)
+
+// LogValue implements slog.LogValuer: what was meant as a reference may be the secret.
 func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 
-func (s Secret) given() bool { return s != Secret{} }
+func (s Secret) valid() bool {
+	for _, kind := range []string{inFile, inVariable} {
+		if where, ok := strings.CutPrefix(string(s), kind); ok && where != "" {
+			return true
+		}
+	}
+	return false
+}
 
 const maxSecret = 64 << 10
 
 // read returns the secret without the line end behind it.
 func (s Secret) read() (string, error) {
-	text := ""
-	if s.File != "" {
-		b, err := outbound.ReadFile(s.File, maxSecret)
+	var text, missing string
+	if file, ok := strings.CutPrefix(string(s), inFile); ok {
+		b, err := outbound.ReadFile(file, maxSecret)
 		if err != nil {
 			return "", err
 		}
-		text = string(b)
+		text, missing = string(b), file+": is empty"
 	} else {
-		text = os.Getenv(s.Variable)
+		name := strings.TrimPrefix(string(s), inVariable)
+		text, missing = os.Getenv(name), "the environment variable "+name+" is not set"
 	}
-	if text = strings.TrimRight(text, "\r\n"); text != "" {
-		return text, nil
+	if text = strings.TrimRight(text, "\r\n"); text == "" {
+		return "", errors.New(missing)
 	}
-	if s.File != "" {
-		return "", fmt.Errorf("%s: is empty", s.File)
-	}
-	return "", fmt.Errorf("the environment variable %s is not set", s.Variable)
+	return text, nil
 }
 
-func (s *SASL) validate(secure bool) error {
-	var errs []error
-	fail := func(field, text string) { errs = append(errs, &FieldError{field, text}) }
-	if s.Password.File != "" && s.Password.Variable != "" {
-		fail("password_file", "want either password_file or password_variable")
-	}
+// validate appends what is wrong. secure: nobody on the way reads what we say.
+func (s *SASL) validate(wrong []*FieldError, secure bool) []*FieldError {
+	fail := func(field, text string) { wrong = append(wrong, &FieldError{field, text}) }
 	switch s.Mechanism {
 	case "":
-		if s.Username != "" || s.Password.given() || s.Tokens != (TokenOptions{}) {
-			fail("mechanism", "is required with a user name, a password or tokens: plain, scram-sha-256, scram-sha-512 or oauthbearer")
+		if *s != (SASL{}) {
+			fail("sasl.mechanism", "is required with what is below sasl: plain, scram-sha-256, scram-sha-512 or oauthbearer")
 		}
 	case Plain, ScramSHA256, ScramSHA512:
 		if s.Username == "" {
-			fail("username", "is required; of Event Hubs it is $ConnectionString")
+			fail("sasl.username", "is required; of Event Hubs it is $ConnectionString")
 		}
-		if !s.Password.given() {
-			fail("password_file", "is required, or password_variable, the name of an environment variable")
+		if !s.Password.valid() {
+			fail("sasl.password", wantSecret)
 		}
 	case OAuthBearer:
-		errs = append(errs, s.Tokens.validate())
+		wrong = s.Tokens.validate(wrong)
 	default:
-		fail("mechanism", fmt.Sprintf("want plain, scram-sha-256, scram-sha-512 or oauthbearer, have %q", s.Mechanism))
+		fail("sasl.mechanism", fmt.Sprintf("want plain, scram-sha-256, scram-sha-512 or oauthbearer, have %q", s.Mechanism))
 	}
 	if (s.Mechanism == Plain || s.Mechanism == OAuthBearer) && !secure {
-		fail("tls", "is required with this mechanism: it shows the secret to everybody on the way")
+		fail("tls", "want true with "+s.Mechanism+": without TLS everybody on the way reads the secret")
 	}
-	return errors.Join(errs...)
+	return wrong
 }
+
+// wantSecret does not show what there is: somebody may have put the secret there.
+const wantSecret = "want where the secret is: file:/run/secrets/kafka, or env:NAME of an environment variable"
 
 // mechanism is s as the client wants it; nil: none. Errors: a secret cannot be read.
 func (s *SASL) mechanism() (sasl.Mechanism, error) {

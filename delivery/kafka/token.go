@@ -26,27 +26,26 @@ type TokenOptions struct {
 	CAFile       string // roots of the endpoint; empty: the system's
 }
 
-func (o *TokenOptions) validate() error {
-	var errs []error
-	fail := func(field, text string) { errs = append(errs, &FieldError{field, text}) }
-	byURL := o.URL != "" || o.ClientID != "" || o.ClientSecret.given()
+func (o *TokenOptions) validate(wrong []*FieldError) []*FieldError {
+	fail := func(field, text string) { wrong = append(wrong, &FieldError{"sasl." + field, text}) }
 	switch {
-	case !byURL && !o.Token.given():
-		fail("token_file", "is required with oauthbearer, or token_url, client_id and client_secret_file")
-	case byURL && o.Token.given():
-		fail("token_file", "want either token_file, or token_url, client_id and client_secret_file")
-	case byURL:
+	case o.URL == "" && !o.Token.valid():
+		fail("token", "want file:/run/secrets/token, or env:NAME, or set token_url, client_id and client_secret")
+	case o.URL == "":
+	case o.Token != "":
+		fail("token", "want either token, or token_url, client_id and client_secret")
+	default:
 		if reason := outbound.CheckURL(o.URL, true); reason != "" {
 			fail("token_url", reason)
 		}
 		if o.ClientID == "" {
 			fail("client_id", "is required with token_url")
 		}
-		if !o.ClientSecret.given() {
-			fail("client_secret_file", "is required with token_url, or client_secret_variable")
+		if !o.ClientSecret.valid() {
+			fail("client_secret", wantSecret)
 		}
 	}
-	return errors.Join(errs...)
+	return wrong
 }
 
 const (
