@@ -51,6 +51,8 @@ type world struct {
 	pool  *push.Pool
 	p     *delivery.Plane
 	ports int
+	seen  []delivery.Outcome // one for each result of an attempt
+	took  []time.Duration
 }
 
 // inWorld runs f in a world, before any cluster or destination is there.
@@ -157,6 +159,12 @@ func (w *world) open(all ...Destination) {
 		w.t.Fatal(err)
 	}
 	w.po.Hubs = w.kafka
+	var mu sync.Mutex
+	w.po.Observe = func(_ string, o delivery.Outcome, _ int, took time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		w.seen, w.took = append(w.seen, o), append(w.took, took)
+	}
 	if w.pool, err = push.New(w.po); err != nil {
 		w.t.Fatal(err)
 	}
