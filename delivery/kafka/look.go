@@ -8,6 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"gridmq/delivery"
 )
 
 // look asks a broker for the topic of h. Its errors are for whoever makes an event
@@ -38,10 +40,9 @@ func (h *hub) look(ctx context.Context, client *kgo.Client) error {
 }
 
 func (h *hub) whyNot(err error) error {
-	cause := h.last.get()
-	v := judge(err, cause)
+	v := judge(err, h.last.get())
 	switch {
-	case v.Err != nil && errors.Is(v.Err, context.DeadlineExceeded):
+	case v.Outcome == delivery.TimedOut:
 		return fmt.Errorf("no broker of kafka.%s has answered within %v", h.d.Name, validateTime)
 	case isAuthentication(v.Err):
 		return fmt.Errorf("the brokers of kafka.%s refuse the credentials of the broker: %w", h.d.Name, v.Err)

@@ -59,6 +59,8 @@ func judge(err, cause error) push.Verdict {
 		v.Outcome, v.Pause = delivery.TimedOut, busyPause
 	case errors.Is(err, kgo.ErrMaxBuffered), kerr.IsRetriable(err):
 		v.Outcome, v.Pause = delivery.Busy, busyPause
+	case isTimeout(err):
+		v.Outcome, v.Pause = delivery.TimedOut, busyPause
 	case isUnknownName(err):
 		v.Outcome, v.Pause = delivery.ResolutionError, longPause
 	default:
@@ -80,6 +82,11 @@ func isAny(err error, list ...error) bool {
 
 func isAuthentication(err error) bool {
 	return isAny(err, kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState)
+}
+
+func isTimeout(err error) bool {
+	n, ok := errors.AsType[net.Error](err)
+	return ok && n.Timeout() && !isUnknownName(err)
 }
 
 func isUnknownName(err error) bool {
