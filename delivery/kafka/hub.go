@@ -182,6 +182,7 @@ func (h *hub) buffered() int64 {
 type lastConnect struct {
 	mu  sync.Mutex
 	err error
+	at  time.Time
 }
 
 var _ kgo.HookBrokerConnect = (*lastConnect)(nil)
@@ -190,12 +191,16 @@ var _ kgo.HookBrokerConnect = (*lastConnect)(nil)
 func (l *lastConnect) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.err = err
+	l.err, l.at = err, time.Now()
 }
 
-func (l *lastConnect) get() error {
+// failure is why the last connection failed; nil if it did not, or not since then.
+func (l *lastConnect) failure(since time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.at.Before(since) {
+		return nil
+	}
 	return l.err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,9 +21,10 @@ func (h *hub) look(ctx context.Context, client *kgo.Client) error {
 	topic.Topic = kmsg.StringPtr(h.d.Topic)
 	r.Topics = append(r.Topics, topic)
 	r.AllowAutoTopicCreation = false
+	start := time.Now()
 	answer, err := r.RequestWith(ctx, client)
 	if err != nil {
-		return h.whyNot(err)
+		return h.whyNot(err, start)
 	}
 	if len(answer.Topics) != 1 {
 		return errors.New("the brokers know nothing of the topic")
@@ -39,8 +41,8 @@ func (h *hub) look(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-func (h *hub) whyNot(err error) error {
-	v := judge(err, h.last.get())
+func (h *hub) whyNot(err error, since time.Time) error {
+	v := judge(err, h.last.failure(since))
 	switch {
 	case v.Outcome == delivery.TimedOut:
 		return fmt.Errorf("no broker of kafka.%s has answered within %v", h.d.Name, validateTime)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -78,10 +79,12 @@ func (p *Producers) Send(ctx context.Context, s *push.Shipment) []push.Verdict {
 	for i := range s.Attempts {
 		records[i] = h.d.newRecord(s.Destination, s.Subscription, &s.Attempts[i])
 	}
+	start := time.Now()
 	errs := send(ctx, client, records)
+	cause := h.last.failure(start)
 	verdicts := make([]push.Verdict, len(errs))
 	for i, err := range errs {
-		verdicts[i] = judge(err, h.last.get())
+		verdicts[i] = judge(err, cause)
 	}
 	return verdicts
 }
