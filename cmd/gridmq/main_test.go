@@ -24,6 +24,8 @@ func TestScripts(t *testing.T) {
 			"expand":     expand,
 			"waitport":   waitPort,
 			"waitmetric": waitMetric,
+			"eventhub":   eventHub,
+			"readhub":    readHub,
 		},
 	})
 }
