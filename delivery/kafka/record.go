@@ -17,26 +17,34 @@ const (
 	partitionKey   = "PartitionKey" // the delivery property (section 10.4)
 )
 
+// Headers that all records have; nobody changes them.
+var (
+	structured = kgo.RecordHeader{Key: contentType, Value: []byte(structuredType)}
+	fixed      = []kgo.RecordHeader{
+		{Key: "aeg-event-type", Value: []byte("Notification")},
+		{Key: "aeg-metadata-version", Value: []byte(event.SpecVersion)},
+		{Key: "aeg-data-version", Value: []byte{}},
+		{Key: "aeg-compatibility-mode-enabled", Value: []byte("false")},
+	}
+)
+
 // newRecord is the record of an event, as of the Kafka protocol binding: structured
 // (section 3.3) or binary (3.2), with what Event Grid adds and the custom headers.
 func (d *Destination) newRecord(s *delivery.Destination, subscription string, a *delivery.Attempt) *kgo.Record {
-	r := &kgo.Record{Topic: d.Topic}
+	r := &kgo.Record{Topic: d.Topic, Headers: make([]kgo.RecordHeader, 0, 8+len(s.Headers))}
 	header := func(name, value string) {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
 	}
 	if d.Binary {
 		r.Value = binary(&a.Event, header)
 	} else {
-		header(contentType, structuredType)
-		r.Value = a.Event.AppendJSON(nil)
+		r.Headers = append(r.Headers, structured)
+		r.Value = a.Event.AppendJSON(make([]byte, 0, len(a.Event.Data)+256))
 	}
 	header("aeg-subscription-name", subscription)
 	header("aeg-delivery-count", strconv.Itoa(max(0, a.Count-1))) // those before this one
-	header("aeg-event-type", "Notification")
-	header("aeg-metadata-version", event.SpecVersion)
-	header("aeg-data-version", "")
+	r.Headers = append(r.Headers, fixed...)
 	header("aeg-output-event-id", idText(a.ID))
-	header("aeg-compatibility-mode-enabled", "false")
 	key, chosen := keyOf(&a.Event), false
 	for _, p := range s.AppendProperties(nil, &a.Event, true) {
 		switch {
