@@ -48,6 +48,7 @@ func (r *reader) gridmq(properties *identity.Properties) {
 	g.Passwords, _ = pw.Boolean("enabled")
 	g.RegistryFirst, _ = p.Boolean("registryFirst")
 	r.enrolment(p)
+	r.lifecycle(p)
 	rates, _ := p.Object("rateLimits")
 	for _, name := range rateNames {
 		if v, given := rates.Integer(name, 1, 1<<40); given {
@@ -111,6 +112,9 @@ func (g *GridMQ) json(stored bool) map[string]any {
 	put("registryFirst", true, g.RegistryFirst)
 	put("passwords", map[string]any{"enabled": true}, g.Passwords)
 	put("rateLimits", g.Rates, g.Rates != nil)
+	if g.Lifecycle != nil {
+		m["lifecycleEvents"] = g.Lifecycle.json()
+	}
 	if g.Enrolment != nil {
 		e := map[string]any{"enabled": true}
 		if g.Enrolment.CAs != nil {

@@ -151,6 +151,8 @@ type GridMQ struct {
 	CustomJWT, Directory, Webhook json.RawMessage
 	// Routes is what Routing has of it.
 	Routes json.RawMessage
+	// Lifecycle is lifecycleEvents; nil: nobody is told.
+	Lifecycle *Lifecycle
 	// RegistryFirst asks the webhook only about clients that the registry does not know.
 	RegistryFirst bool
 	Passwords     bool

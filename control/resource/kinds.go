@@ -170,12 +170,16 @@ const (
 	routesField = "properties.gridmq.routes"
 )
 
-// routeReferences are the topics of the namespace's own that it routes to.
+// routeReferences are the topics of the namespace's own that it routes to, or sends its
+// life-cycle events to.
 func routeReferences(n *namespace.Namespace) (list []Reference) {
 	for _, id := range n.Topics {
 		if topic := ownTopic(n, id); topic != "" {
 			list = append(list, Reference{Topics, topic, fieldOf(n, id)})
 		}
+	}
+	if l := n.GridMQ.Lifecycle; l != nil {
+		list = append(list, Reference{Topics, l.Topic, namespace.LifecycleField})
 	}
 	return list
 }
