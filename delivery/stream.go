@@ -84,9 +84,20 @@ func (s *Stream) Publish(ctx context.Context, events []event.Event) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	t, err := s.Post(events)
+	if err != nil {
+		return err
+	}
+	return s.plane.durable(ctx, t)
+}
+
+// Post is Publish that never waits: the events are accepted when the ticket is durable,
+// which is 0 when nobody subscribes and nothing was kept. They come in the order of the
+// calls. Errors: as of Append.
+func (s *Stream) Post(events []event.Event) (store.Ticket, error) {
 	if s.subscribers.Load() == 0 {
 		s.discarded.Add(uint64(len(events)))
-		return nil
+		return 0, nil
 	}
 	at := millis(time.Now())
 	s.mu.Lock()
@@ -100,10 +111,7 @@ func (s *Stream) Publish(ctx context.Context, events []event.Event) error {
 	s.batch.Entries = appendParts(s.batch.Entries[:0], b, s.ends)
 	t, err := s.submit()
 	s.mu.Unlock()
-	if t, err = s.tell(len(events), t, err); err != nil {
-		return err
-	}
-	return s.plane.durable(ctx, t)
+	return s.tell(len(events), t, err)
 }
 
 // appendParts appends the parts of b that end at ends.

@@ -12,6 +12,7 @@ import (
 	"gridmq/delivery"
 	"gridmq/gateway"
 	"gridmq/route"
+	"gridmq/route/lifecycle"
 	"gridmq/store"
 )
 
@@ -39,6 +40,7 @@ func (s *Server) openGateway() {
 		Observe: newHTTPMetrics(s.registry).observe, Log: s.log,
 	})
 	registerRouting(s.registry, s)
+	registerLifecycle(s.registry, s)
 	s.registry.MustRegister(eventCollector{s.events})
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,6 +64,18 @@ func registerRouting(reg prometheus.Registerer, s *Server) {
 		func() float64 { return float64(r.Routed.Load()) })
 	for reason, n := range map[string]interface{ Load() uint64 }{"topic_not_found": &r.NoTopic, "no_room": &r.Refused, "not_readable": &r.Damaged} {
 		f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_messages_not_routed_total", Help: "MQTT messages that were to become an event and did not, by reason.",
+			ConstLabels: prometheus.Labels{"reason": reason}}, func() float64 { return float64(n.Load()) })
+	}
+}
+
+func registerLifecycle(reg prometheus.Registerer, s *Server) {
+	f, l := promauto.With(reg), s.tenants.Lifecycle()
+	for kind := range l.Told {
+		f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_lifecycle_events_total", Help: "Life-cycle events that were given to a topic, by type.",
+			ConstLabels: prometheus.Labels{"type": lifecycle.Kind(kind).String()}}, func() float64 { return float64(l.Told[kind].Load()) })
+	}
+	for reason, n := range map[string]interface{ Load() uint64 }{"topic_not_found": &l.NoTopic, "no_room": &l.Refused, "queue_full": &l.Dropped} {
+		f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_lifecycle_events_lost_total", Help: "Life-cycle events that were not kept, by reason.",
 			ConstLabels: prometheus.Labels{"reason": reason}}, func() float64 { return float64(n.Load()) })
 	}
 }

@@ -145,8 +145,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	if err := s.startBroker(st); err != nil {
 		return err
 	}
-	s.openGateway()
 	defer s.tenants.Close()
+	s.openGateway()
 	if err = s.openACME(); err == nil {
 		err = s.startListeners(ctx)
 	}

@@ -9,6 +9,9 @@ import (
 
 // A Change is what became of a client resource: what it is now, or that it is gone.
 type Change struct {
+	// Key tells clients apart, as those of several namespaces. Default: the client's name
+	// in lower case.
+	Key     string
 	Client  Client
 	Deleted bool
 	Noticed time.Time // of the last change
@@ -25,20 +28,20 @@ type Coalescer struct {
 	// the first early. Default 100,000.
 	Most int
 
-	waiting map[string]Change // by name, of which the spelling does not matter
+	waiting map[string]Change // by key
 	order   []deadline        // by time: windows are equally long
 	first   int               // of order
 }
 
 type deadline struct {
 	at   time.Time
-	name string
+	name string // the key
 }
 
 // Note takes a change. early is one that has to be told at once, if there are too many.
 // now must not go back; where it does, windows end in the order in which they began.
 func (c *Coalescer) Note(now time.Time, change Change) (early Change, full bool) {
-	name := strings.ToLower(change.Client.Name)
+	name := cmp.Or(change.Key, strings.ToLower(change.Client.Name))
 	change.Noticed = now
 	if _, waits := c.waiting[name]; waits {
 		c.waiting[name] = change

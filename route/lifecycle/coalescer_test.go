@@ -81,6 +81,20 @@ func TestCoalescerIsFull(t *testing.T) {
 	}
 }
 
+// A key of the caller's own tells clients apart that have one name.
+func TestCoalescerKeys(t *testing.T) {
+	var c Coalescer
+	now := at("07:00:00")
+	for _, key := range []string{"a/press", "b/press", "a/Press", "b/press"} {
+		c.Note(now, Change{Key: key, Client: Client{Name: "press"}})
+	}
+	for _, want := range []string{"a/press", "b/press", "a/Press", ""} {
+		if change, _ := c.Flush(); change.Key != want {
+			t.Errorf("flushed %q, want %q", change.Key, want)
+		}
+	}
+}
+
 // Against a slow model: a client's last change comes out when the window that its first
 // one opened has ended.
 func TestCoalescerModel(t *testing.T) {

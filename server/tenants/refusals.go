@@ -166,9 +166,3 @@ func blamed(v broker.Visit, err error) bool {
 	}
 	return secure && v.Version == 0
 }
-
-// Connected implements broker.Observer.
-func (t *Tenants) Connected(broker.Visit) {}
-
-// Disconnected implements broker.Observer.
-func (t *Tenants) Disconnected(broker.Visit, string, error) {}

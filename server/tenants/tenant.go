@@ -109,7 +109,7 @@ func (n *tenant) apply(c resource.Change) (concerned func(*broker.Identity) bool
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch c.Kind {
-	case "clients":
+	case clientKind:
 		return n.applyClient(c)
 	case "clientGroups":
 		set(n.groups, c)

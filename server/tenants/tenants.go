@@ -58,6 +58,7 @@ type Tenants struct {
 	log      *slog.Logger
 	refusals *refusals
 	routing  RoutingStats
+	herald   herald
 
 	mu     sync.Mutex
 	all    map[string]*tenant
@@ -79,6 +80,7 @@ func New(o Options) *Tenants {
 	}
 	t := &Tenants{o: o, log: o.Logger, all: map[string]*tenant{}, roles: map[string]resource.Change{}, refusals: newRefusals()}
 	t.hosts.Store(&map[string]string{})
+	t.herald.open(t)
 	return t
 }
 
@@ -95,7 +97,8 @@ func (t *Tenants) Namespaces() (list []broker.NamespaceConfig) {
 }
 
 func (t *Tenants) config(n *tenant) broker.NamespaceConfig {
-	return broker.NamespaceConfig{Name: n.name, Limits: t.o.Limits(n.noun()), Authenticator: n, Authorizer: n, Router: n}
+	return broker.NamespaceConfig{Name: n.name, Limits: t.o.Limits(n.noun()), Authenticator: n, Authorizer: n, Router: n,
+		RememberConnections: n.remembers()}
 }
 
 // Serve begins to tell a broker of changes.
@@ -108,8 +111,10 @@ func (t *Tenants) Serve(b *broker.Broker) {
 	}
 }
 
-// Close ends what the tenants' authenticators hold.
+// Close ends what the tenants' authenticators hold, and has the last life-cycle events
+// written.
 func (t *Tenants) Close() {
+	t.herald.close()
 	t.mu.Lock()
 	all := slices.Collect(maps.Values(t.all))
 	for _, n := range all {
@@ -143,7 +148,11 @@ func (t *Tenants) Apply(c resource.Change) {
 	}
 	for _, n := range t.concerned(c) {
 		concerned := n.apply(c)
-		if b := t.serving(); b != nil && concerned != nil {
+		b := t.serving()
+		if b != nil && c.Kind == clientKind {
+			t.herald.changed(n, c)
+		}
+		if b != nil && concerned != nil {
 			n.settle()
 			n.revision.Add(1)
 			b.Reexamine(n.name, concerned)
@@ -225,6 +234,9 @@ func (t *Tenants) applyNamespace(c resource.Change) {
 	}
 	if err := b.SetLimits(name, t.o.Limits(n.noun())); err != nil {
 		t.log.Error("limits not set", "namespace", name, "err", err)
+	}
+	if err := b.RememberConnections(name, n.remembers()); err != nil {
+		t.log.Error("life-cycle events not set", "namespace", name, "err", err)
 	}
 	t.mu.Lock()
 	t.enable(n)

@@ -27,6 +27,7 @@ type caller struct {
 	method   string // of authentication
 	data     string
 	durable  bool
+	keep     uint16 // keep alive, in seconds
 	from     string // address; default 127.0.0.1
 	cache    tls.ClientSessionCache
 }
@@ -44,7 +45,7 @@ func (k caller) config(trust *tls.Config) *tls.Config {
 }
 
 func (k caller) connect() []byte {
-	p := mqtt.Connect{Version: mqtt.V5, CleanStart: true, ClientID: k.id}
+	p := mqtt.Connect{Version: mqtt.V5, CleanStart: true, ClientID: k.id, KeepAlive: k.keep}
 	if k.durable {
 		durableRaw(&p)
 	}
