@@ -14,7 +14,7 @@ import (
 // was there before is taken over [MQTT-3.1.4-3], in this order: old will, end
 // of the old connection, then the new one. present is for the CONNACK.
 func (ns *namespace) attach(c *conn, p *mqtt.Connect, will *session.Will) (present bool, err error) {
-	c.expiry = ns.askedExpiry(p)
+	c.expiry = c.askedExpiry(p)
 	var owed store.Ticket // the end of the session before
 	for {
 		ns.mu.Lock()
@@ -80,14 +80,14 @@ func (ns *namespace) connectTo(x *mailbox, c *conn) {
 	c.belongTo(x)
 }
 
-func (ns *namespace) askedExpiry(p *mqtt.Connect) uint32 {
+func (c *conn) askedExpiry(p *mqtt.Connect) uint32 {
 	switch {
 	case p.Version == mqtt.V5:
-		return ns.sessionExpiry(p.Properties.SessionExpiryInterval)
+		return c.sessionExpiry(p.Properties.SessionExpiryInterval)
 	case p.CleanStart:
 		return 0
 	default: // section 3: always the maximum of the namespace
-		if most := ns.limits.Load().SessionExpiryMaximum; most > 0 {
+		if most := c.limits.SessionExpiryMaximum; most > 0 {
 			return most
 		}
 		return session.Never

@@ -87,6 +87,8 @@ type NamespaceConfig struct {
 	// told of all that a crash has ended. It costs a write, that others share, for each
 	// CONNECT of a session that ends with its connection.
 	RememberConnections bool
+	// Exempt says which sessions have limits of their own. nil: none.
+	Exempt Exempt
 }
 
 // A Broker serves the connections of all namespaces.

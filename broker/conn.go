@@ -58,6 +58,7 @@ type conn struct {
 	x        *mailbox
 	v        mqtt.Version
 	v5       bool
+	bridge   bool   // another broker's, of 3.1.1: mqtt.Connect.BridgeMode
 	rest     []byte // read together with CONNECT
 
 	problems  bool // the client wants reason strings (section 3.1.2.11.7)
@@ -454,7 +455,7 @@ func (c *conn) disconnected(body []byte) error {
 		if c.expiry == 0 && e != 0 { // section 3.14.2.2.2
 			return protocolError("receive DISCONNECT", mqtt.ProtocolError, "session expiry was 0 at CONNECT and must stay so")
 		}
-		c.expiry = c.ns.sessionExpiry(e)
+		c.expiry = c.sessionExpiry(e)
 	}
 	c.goodbye = d.Code != mqtt.DisconnectWithWill // [MQTT-3.14.4-3]
 	c.why.Store(causeClient)

@@ -24,6 +24,10 @@ func (c *conn) connect() error {
 	p, rest, err := c.readConnect()
 	if p != nil {
 		c.v, c.v5, c.clientMax = p.Version, p.Version == mqtt.V5, p.Properties.MaximumPacketSize
+		c.bridge = p.BridgeMode
+		if e := ns.exemption(p.ClientID); e != nil {
+			c.limits = &e.Limits
+		}
 	}
 	if err != nil {
 		return c.refuse(err)
@@ -90,7 +94,8 @@ func (c *conn) begin(p *mqtt.Connect, ack mqtt.Connack) {
 		x.mu.Unlock()
 		return
 	}
-	x.s.SetBounds(c.limits.Queue)
+	x.exempt = c.ns.exemption(x.clientID)
+	x.s.SetBounds(x.limits().Queue)
 	x.s.Connect(c.options(p))
 	x.s.Write(ack.Append(nil, c.v))
 	c.greeted, c.flushing = true, true

@@ -28,7 +28,8 @@ type mailbox struct {
 
 	mu      sync.Mutex
 	s       *session.Session
-	conn    *conn // nil while offline
+	exempt  *Exemption // nil: the namespace's limits hold
+	conn    *conn      // nil while offline
 	ended   bool
 	ending  bool    // about to be; changes is held for as long
 	lent    *buffer // whose memory the session has, from lend to the next flush
@@ -62,7 +63,8 @@ type freed struct {
 
 func (ns *namespace) newMailbox(id queue.ID, clientID, owner string, durable bool) *mailbox {
 	x := &mailbox{ns: ns, id: id, clientID: clientID, owner: owner, durable: durable}
-	x.s = session.New(x, ns.limits.Load().Queue, durable)
+	x.exempt = ns.exemption(clientID)
+	x.s = session.New(x, x.limits().Queue, durable)
 	return x
 }
 
@@ -82,7 +84,7 @@ func (x *mailbox) Done(seq uint64, it *session.Item, why session.Reason) {
 		x.freed = append(x.freed, freed{it.Delivery.Tag.(*group), it.Ref, back})
 	}
 	if why != session.Acknowledged {
-		x.ns.b.metrics.drop(why)
+		x.lost(why)
 	}
 }
 
@@ -90,7 +92,7 @@ func (x *mailbox) Done(seq uint64, it *session.Item, why session.Reason) {
 func (x *mailbox) Sent(qos byte, n int) { x.ns.b.metrics.sent(qos, n) }
 
 // Dropped implements session.Keeper.
-func (x *mailbox) Dropped(why session.Reason) { x.ns.b.metrics.drop(why) }
+func (x *mailbox) Dropped(why session.Reason) { x.lost(why) }
 
 // Closed implements session.Gate for the publishers that feed this mailbox.
 func (x *mailbox) Closed() bool { return x.above.Load() }
@@ -112,7 +114,7 @@ func (x *mailbox) deliver(m *mqtt.Message, d *session.Delivery, p session.Place,
 		}
 		return
 	}
-	bounds := &x.ns.limits.Load().Queue
+	bounds := &x.limits().Queue
 	size := len(m.Topic) + len(m.Payload) + len(m.Props)
 	var newest bool
 	if x.s.Full(size) && x.mustShed(now) {
@@ -152,7 +154,7 @@ func (x *mailbox) mustShed(now int64) bool {
 	if x.conn == nil {
 		return true
 	}
-	l := x.ns.limits.Load()
+	l := x.limits()
 	n, bytes := x.s.Waiting()
 	return x.since != 0 && now-x.since > l.HoldAcknowledgements.Milliseconds() ||
 		l.Queue.Messages > 0 && n > hardFactor*l.Queue.Messages || l.Queue.Bytes > 0 && bytes > hardFactor*l.Queue.Bytes
@@ -164,7 +166,7 @@ func (x *mailbox) relax() []*mailbox {
 	if !x.above.Load() {
 		return nil
 	}
-	bounds := &x.ns.limits.Load().Queue
+	bounds := &x.limits().Queue
 	n, bytes := x.s.Waiting()
 	if x.conn != nil && (bounds.Messages > 0 && n > bounds.Messages/4 || bounds.Bytes > 0 && bytes > bounds.Bytes/4) {
 		return nil

@@ -21,6 +21,7 @@ type namespace struct {
 	name          string
 	keys          keys
 	limits        atomic.Pointer[Limits]
+	exempt        Exempt
 	authenticator Authenticator
 	authorizer    Authorizer
 	router        Router // nil: no message becomes an event
@@ -96,8 +97,8 @@ func (ns *namespace) noteTicket(t store.Ticket) {
 }
 
 // sessionExpiry reduces what a client asks for to what is allowed.
-func (ns *namespace) sessionExpiry(asked uint32) uint32 {
-	if most := ns.limits.Load().SessionExpiryMaximum; most > 0 && asked > most {
+func (c *conn) sessionExpiry(asked uint32) uint32 {
+	if most := c.limits.SessionExpiryMaximum; most > 0 && asked > most {
 		return most
 	}
 	return asked

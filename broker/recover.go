@@ -23,7 +23,7 @@ func (b *Broker) openNamespace(c NamespaceConfig, progress func(string, int, int
 		return nil, err
 	}
 	ns := &namespace{
-		b: b, name: c.Name, keys: newKeys(c.Name), authenticator: c.Authenticator, authorizer: c.Authorizer, router: c.Router,
+		b: b, name: c.Name, keys: newKeys(c.Name), authenticator: c.Authenticator, authorizer: c.Authorizer, router: c.Router, exempt: c.Exempt,
 		log:      store.LogID{Namespace: c.Name},
 		sessions: make(map[string]*mailbox), byID: make(map[queue.ID]*mailbox), perName: make(map[string]int),
 		shared: make(map[string]*group), byQueue: make(map[queue.ID]*group),

@@ -106,7 +106,7 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 	}
 	sub := &subscription{
 		x: c.x, filter: filter, full: s.Filter, id: todo.id,
-		qos: min(s.QoS, l.MaximumQoS), noLocal: s.NoLocal, asPub: s.RetainAsPublished,
+		qos: min(s.QoS, l.MaximumQoS), noLocal: s.NoLocal || c.bridge && !shared, asPub: s.RetainAsPublished || c.bridge,
 	}
 	if l.NamespaceSubscriptions > 0 && c.ns.index.Len() >= l.NamespaceSubscriptions {
 		return mqtt.QuotaExceeded, nil
@@ -142,8 +142,9 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 // addSubscription puts a subscription into its session and the index, in the
 // place of one with the same filter, which it returns. x.changes is held.
 func (ns *namespace) addSubscription(sub *subscription) (old *subscription, code mqtt.Code) {
-	x, l := sub.x, ns.limits.Load()
+	x := sub.x
 	x.mu.Lock()
+	l := x.limits()
 	if x.ended {
 		x.mu.Unlock()
 		return nil, mqtt.UnspecifiedError

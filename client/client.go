@@ -154,6 +154,12 @@ func (c *Client) Wait() error {
 	return c.Err()
 }
 
+// MaximumQoS and RetainAvailable are what the broker has said that it takes.
+func (c *Client) MaximumQoS() byte { return c.limits.maximumQoS }
+
+// RetainAvailable says whether a message may be published with RETAIN.
+func (c *Client) RetainAvailable() bool { return c.limits.retainAvailable }
+
 // Connack is what the broker said to our CONNECT.
 func (c *Client) Connack() *mqtt.Connack { return c.connack }
 

@@ -29,6 +29,8 @@ type Options struct {
 
 	// Version is mqtt.V5 (the default) or mqtt.V311.
 	Version mqtt.Version
+	// BridgeMode sets the bit that brokers of 3.1.1 know bridges by: see mqtt.Connect.
+	BridgeMode bool
 	// ClientID names the session. Default: the broker assigns one (5.0, and with
 	// a clean session 3.1.1).
 	ClientID string
@@ -100,6 +102,7 @@ func (o Options) withDefaults() Options {
 func (o *Options) packet() *mqtt.Connect {
 	p := &mqtt.Connect{
 		Version:     o.Version,
+		BridgeMode:  o.BridgeMode,
 		CleanStart:  !o.Resume,
 		KeepAlive:   uint16(seconds(max(o.KeepAlive, 0), math.MaxUint16)),
 		ClientID:    o.ClientID,
