@@ -12,10 +12,11 @@ const (
 	DirectoryToken        // OAUTH2-JWT: rights come from role assignments
 	CustomToken           // CUSTOM-JWT
 	Webhook
+	Bridge // of our own, to another broker
 )
 
 func (m Method) String() string {
-	return [...]string{"anonymous", "certificate", "password", "directory token", "custom token", "webhook"}[m]
+	return [...]string{"anonymous", "certificate", "password", "directory token", "custom token", "webhook", "bridge"}[m]
 }
 
 // A Principal is who a client has been found to be, until its connection ends or

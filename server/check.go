@@ -61,6 +61,7 @@ func check(c *Config, l *settings.Loader) {
 	checkKafka(c, l)
 	checkOIDC(c, l)
 	checkNamespaces(c, l)
+	checkBridges(c, l)
 	checkTwice(c, l)
 }
 

@@ -38,6 +38,7 @@ type Config struct {
 	TLS        TLS
 	ACME       ACME
 	Namespaces map[string]Namespace
+	Bridges    map[string]Bridge `reload:"yes"`
 	Management Management
 	Refusals   Refusals
 	Tokens     Tokens

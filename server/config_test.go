@@ -53,6 +53,8 @@ func TestExampleIsComplete(t *testing.T) {
 	full := Default()
 	full.TLS.Certificates = map[string]Certificate{"example": {}}
 	full.Kafka = map[string]KafkaTopic{"telemetry": {}}
+	example := Bridge{Topics: map[string]BridgeTopic{"telemetry": {}}}
+	full.Bridges = map[string]Bridge{"cloud": example}
 	delete(full.Listeners, "wss") // its keys are those of mqtts
 	settings.Walk(&full, func(path string, _ reflect.Value, _ reflect.StructTag) {
 		if !l.IsSet(path) {

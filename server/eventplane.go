@@ -42,6 +42,7 @@ func (s *Server) openGateway() {
 	registerRouting(s.registry, s)
 	registerLifecycle(s.registry, s)
 	s.registry.MustRegister(eventCollector{s.events})
+	s.registry.MustRegister(s.bridges.collector())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gateway = g

@@ -72,7 +72,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 	}
 	s.directory = m.tokens
 	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Blame: s.penalty.Blame,
-		Follow: s.follow, Events: s.events, Logger: s.log}
+		Follow: s.follow, Guard: s.bridges.guarded, Events: s.events, Logger: s.log}
 	m.tokens.trust(&who)
 	s.tenants = tenants.New(who)
 	o := control.Options{

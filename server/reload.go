@@ -86,6 +86,10 @@ func (s *Server) apply(next *Config) error {
 	s.spaces.Store(&spaces)
 	s.tenants.Relimit()
 	s.cfg.TLS.Certificates = next.TLS.Certificates
+	if err := s.bridges.reload(next.Bridges); err != nil {
+		return err
+	}
+	s.cfg.Bridges = next.Bridges
 	s.cfg.Log.Level, s.cfg.Shutdown = next.Log.Level, next.Shutdown
 	s.opts.Level.Set(next.Log.Level)
 	s.log.Info("configuration reloaded", "changes", len(paths))

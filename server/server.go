@@ -81,6 +81,7 @@ type Server struct {
 	directory *directory // nil: there is no token endpoint
 	gateway   *gateway.Gateway
 	acme      *acme // nil: off
+	bridges   *bridges
 	listeners []*listener.Listener
 	addresses map[string]Address
 }
@@ -95,6 +96,7 @@ func New(cfg Config, o Options) (*Server, error) {
 	s.log = s.opts.Logger
 	s.certs = new(listener.Certificates)
 	s.domains = newDomains(s.log, s.certs)
+	s.bridges = newBridges(s)
 	s.spaces.Store(&cfg.Namespaces)
 	s.budget = connectionBudget()
 	if r := cfg.Refusals; r.PerSecond > 0 {
@@ -134,6 +136,9 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.events.Close()) }()
+	if err := s.bridges.open(); err != nil {
+		return err
+	}
 	m, err := s.openManagement(ctx, st)
 	if err != nil {
 		return err
@@ -148,6 +153,9 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	defer s.tenants.Close()
 	s.openGateway()
 	if err = s.openACME(); err == nil {
+		err = s.bridges.start(ctx) // before clients may publish
+	}
+	if err == nil {
 		err = s.startListeners(ctx)
 	}
 	if err == nil {
@@ -185,8 +193,8 @@ func (s *Server) startBroker(st store.Store) error {
 	spaces := s.tenants.Namespaces()
 	if s.cfg.Dev.Enabled {
 		dev := (*s.spaces.Load())[DevNamespace]
-		spaces = append(spaces, broker.NamespaceConfig{Name: DevNamespace, Limits: dev.limits(),
-			Authenticator: broker.AllowAll{}, Authorizer: broker.AllowAll{}})
+		spaces = append(spaces, s.bridges.guarded(broker.NamespaceConfig{Name: DevNamespace, Limits: dev.limits(),
+			Authenticator: broker.AllowAll{}, Authorizer: broker.AllowAll{}}))
 	}
 	b, err := broker.New(broker.Options{Store: st, Namespaces: spaces, Logger: s.log, Observer: s.tenants,
 		Registerer: s.registry, Progress: s.recovering})
@@ -213,6 +221,7 @@ func (s *Server) drain() error {
 	s.log.Info("draining")
 	begin := time.Now()
 	s.acme.stop()     // before its port is free
+	s.bridges.close() // what is under way is acknowledged first
 	s.gateway.Close() // receives that wait would hold the listeners
 	s.mu.Lock()
 	listeners, timeout := s.listeners, s.cfg.Shutdown.Timeout

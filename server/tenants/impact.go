@@ -53,7 +53,7 @@ func (f *forecast) tell(b *broker.Broker, all *resource.Impact) {
 		return
 	}
 	b.Sessions(f.now.name, func(s broker.SessionInfo) bool {
-		if !s.Connected || s.Identity == nil || s.Identity.Principal == nil ||
+		if !s.Connected || s.Identity == nil || s.Identity.Principal == nil || s.Identity.Principal.Method == identity.Bridge ||
 			!slices.ContainsFunc(f.concerned, func(is func(*broker.Identity) bool) bool { return is(s.Identity) }) {
 			return true
 		}

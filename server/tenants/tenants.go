@@ -46,6 +46,9 @@ type Options struct {
 	Blame func(netip.Addr)
 	// Follow is told of every namespace as it is after a change; nil: it is gone.
 	Follow func(namespace string, n *namespace.Namespace)
+	// Guard may stand before what decides about the clients of a namespace. nil: nobody
+	// does.
+	Guard func(broker.NamespaceConfig) broker.NamespaceConfig
 	// Events is told of topics and event subscriptions. nil: there are none in force.
 	Events EventPlane
 	// Logger receives the room's events. Default: none.
@@ -97,8 +100,12 @@ func (t *Tenants) Namespaces() (list []broker.NamespaceConfig) {
 }
 
 func (t *Tenants) config(n *tenant) broker.NamespaceConfig {
-	return broker.NamespaceConfig{Name: n.name, Limits: t.o.Limits(n.noun()), Authenticator: n, Authorizer: n, Router: n,
+	c := broker.NamespaceConfig{Name: n.name, Limits: t.o.Limits(n.noun()), Authenticator: n, Authorizer: n, Router: n,
 		RememberConnections: n.remembers()}
+	if t.o.Guard != nil {
+		c = t.o.Guard(c)
+	}
+	return c
 }
 
 // Serve begins to tell a broker of changes.
