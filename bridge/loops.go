@@ -86,7 +86,15 @@ func overlap(a, b string) bool {
 	if wa && strings.HasPrefix(lb, "$") || wb && strings.HasPrefix(la, "$") { // [MQTT-4.7.2-1]
 		return false
 	}
-	return overlapLevels(strings.Split(a, "/"), strings.Split(b, "/"))
+	return overlapLevels(splitFilter(a), splitFilter(b))
+}
+
+// splitFilter is the levels of a filter.
+func splitFilter(f string) []string {
+	if f == "/#" { // its parent would be a name without a letter, and is none
+		f = "/+/#"
+	}
+	return strings.Split(f, "/")
 }
 
 func overlapLevels(a, b []string) bool {
