@@ -54,11 +54,11 @@ type Options struct {
 
 // A Bridge links a namespace of our own broker to another broker.
 type Bridge struct {
-	o      Options
-	log    *slog.Logger
-	stats  Stats
-	memory memory
-	said   string // the failure in the log, until there is another one
+	o     Options
+	log   *slog.Logger
+	stats Stats
+	notes notes
+	said  string // the failure in the log, until there is another one
 }
 
 // New makes a Bridge. Nothing happens before Prepare.
@@ -67,7 +67,7 @@ func New(o Options) *Bridge {
 	o.Window = cmp.Or(o.Window, 100)
 	o.SessionExpiry = cmp.Or(o.SessionExpiry, client.Never)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	return &Bridge{o: o, log: o.Logger.With("bridge", o.Name), memory: memory{filepath.Join(o.Folder, o.Name+".json")}}
+	return &Bridge{o: o, log: o.Logger.With("bridge", o.Name), notes: notes{filepath.Join(o.Folder, o.Name+".json")}}
 }
 
 // Name is the bridge's.
@@ -108,7 +108,7 @@ func (b *Bridge) leave(c *client.Client) {
 }
 
 // Forget removes what the bridge has remembered: it will not come back.
-func (b *Bridge) Forget() error { return b.memory.forget() }
+func (b *Bridge) Forget() error { return b.notes.forget() }
 
 // Run keeps the link up until ctx ends. It returns when all of it has ended.
 func (b *Bridge) Run(ctx context.Context) {

@@ -8,26 +8,33 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gridmq/mqtt"
 )
 
-// HopProperty is the user property that says which brokers a message has left through
-// a bridge: one property for each, the first one first. Its value names a namespace of
-// a node. A bridge does not carry what has been where it would go from.
+// HopProperty is the user property that says which bridges a message has crossed: one
+// property for each, the first one first. Its value names a namespace of a node, and
+// has inwards behind it where the message was brought in there.
+//
+// What has left a namespace neither leaves nor enters it again, and what has entered it
+// does not enter again; but it may leave, as on its way through.
 const HopProperty = "gridmq-bridge-hop"
+
+// inwards is behind the name of a namespace that a message was brought into.
+const inwards = "/in"
 
 // maxHops is how many bridges a message may cross. A loop that marks do not show, as
 // through brokers that are given a new identity at each start, ends here.
 const maxHops = 16
 
-// looped says whether a message has left the broker self before, or has come too far.
-func looped(p *mqtt.Properties, self string) bool {
+// looped says whether a message has one of the marks, or has come too far.
+func looped(p *mqtt.Properties, marks ...string) bool {
 	n := 0
 	for _, u := range p.UserProperties {
 		if u.Name == HopProperty {
-			if n++; u.Value == self || n >= maxHops {
+			if n++; n >= maxHops || slices.Contains(marks, u.Value) {
 				return true
 			}
 		}
@@ -36,13 +43,11 @@ func looped(p *mqtt.Properties, self string) bool {
 }
 
 // passed are the properties of a message as they go to the other side: what speaks of
-// the connection it came by stays here, and mark, if there is one, is put on.
+// the connection it came by stays here, and a mark is put on.
 func passed(p mqtt.Properties, mark string) mqtt.Properties {
 	p.SubscriptionIdentifiers = nil
 	p.Clear(mqtt.PropTopicAlias)
-	if mark != "" {
-		p.UserProperties = append(p.UserProperties[:len(p.UserProperties):len(p.UserProperties)], mqtt.UserProperty{Name: HopProperty, Value: mark})
-	}
+	p.UserProperties = append(slices.Clip(p.UserProperties), mqtt.UserProperty{Name: HopProperty, Value: mark})
 	return p
 }
 

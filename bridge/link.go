@@ -160,12 +160,20 @@ type pump struct {
 	queue  chan *client.Message
 	window int
 	told   sync.Once // of a message that was rejected
+	mark   string    // of what has gone this way
+	marks  []string  // that show a loop
 }
 
 func newPump(l *link, way Direction, across func(string) []Crossing) *pump {
 	window := int(l.b.o.Window)
 	// Half for what waits to be acknowledged, and must have room; half for QoS 0.
-	return &pump{l: l, way: way, across: across, queue: make(chan *client.Message, 2*window), window: window}
+	p := &pump{l: l, way: way, across: across, queue: make(chan *client.Message, 2*window), window: window,
+		mark: l.b.o.Identity, marks: []string{l.b.o.Identity}}
+	if way == In {
+		p.mark += inwards
+		p.marks = append(p.marks, p.mark)
+	}
+	return p
 }
 
 // offer is OnMessage of the side that the messages come from.
@@ -205,7 +213,7 @@ func (p *pump) run(to *client.Client) {
 // done; when the link ends first it is not, and comes again.
 func (p *pump) forward(to *client.Client, m *client.Message) {
 	stats := &p.l.b.stats
-	if looped(&m.Properties, p.l.b.o.Identity) {
+	if looped(&m.Properties, p.marks...) {
 		stats.Lose(p.way, Looped)
 		m.Ack(mqtt.Success)
 		return
@@ -216,15 +224,11 @@ func (p *pump) forward(to *client.Client, m *client.Message) {
 		m.Ack(mqtt.Success)
 		return
 	}
-	mark := ""
-	if p.way == Out {
-		mark = p.l.b.o.Identity
-	}
 	d := &crossing{p: p, m: m, left: len(list)}
 	p.l.under.Add(1)
 	for _, c := range list {
 		out := &client.Message{Topic: c.Topic, Payload: m.Payload, QoS: min(m.QoS, c.QoS, to.MaximumQoS()),
-			Retain: m.Retain && to.RetainAvailable(), Properties: passed(m.Properties, mark)}
+			Retain: m.Retain && to.RetainAvailable(), Properties: passed(m.Properties, p.mark)}
 		if err := to.PublishAsync(p.l.ctx, out, d.settled); err != nil {
 			d.settled(mqtt.Success, err)
 		}

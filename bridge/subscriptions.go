@@ -12,12 +12,12 @@ import (
 	"gridmq/mqtt"
 )
 
-// maxMemory bounds the file of a memory.
-const maxMemory = 1 << 20
+// maxNotes bounds the file of notes.
+const maxNotes = 1 << 20
 
-// A memory is which filters a bridge has asked the other broker for, in a file: the
+// Notes are which filters a bridge has asked the other broker for, in a file: the
 // session there lasts, and what the maps do not want any more has to be given back.
-type memory struct{ file string }
+type notes struct{ file string }
 
 // A remembered is what the file holds.
 type remembered struct {
@@ -29,9 +29,9 @@ type remembered struct {
 // read returns the filters that may be subscribed to in this session. A file that is
 // not there, damaged or of another session knows of none: then messages that no map
 // wants are received and given up.
-func (m memory) read(address, clientID string) []string {
+func (m notes) read(address, clientID string) []string {
 	info, err := os.Stat(m.file)
-	if err != nil || info.Size() > maxMemory {
+	if err != nil || info.Size() > maxNotes {
 		return nil
 	}
 	b, err := os.ReadFile(m.file)
@@ -42,7 +42,7 @@ func (m memory) read(address, clientID string) []string {
 	return r.Filters
 }
 
-func (m memory) write(address, clientID string, filters []string) error {
+func (m notes) write(address, clientID string, filters []string) error {
 	b, err := json.Marshal(remembered{address, clientID, filters})
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (m memory) write(address, clientID string, filters []string) error {
 }
 
 // Forget removes the file: the bridge is no more.
-func (m memory) forget() error {
+func (m notes) forget() error {
 	if err := os.Remove(m.file); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -87,12 +87,12 @@ func (b *Bridge) subscribeRemote(ctx context.Context, c *client.Client) ([]error
 	for i, s := range subs {
 		want[i] = s.Filter
 	}
-	had := b.memory.read(b.o.Target.URL, b.o.ClientID)
+	had := b.notes.read(b.o.Target.URL, b.o.ClientID)
 	if !c.Connack().SessionPresent {
 		had = nil
 	}
 	gone := slices.DeleteFunc(slices.Clone(had), func(f string) bool { return slices.Contains(want, f) })
-	if err := b.memory.write(b.o.Target.URL, b.o.ClientID, slices.Concat(want, gone)); err != nil {
+	if err := b.notes.write(b.o.Target.URL, b.o.ClientID, slices.Concat(want, gone)); err != nil {
 		return nil, err
 	}
 	refused, err := subscribe(ctx, c, subs)
@@ -104,5 +104,5 @@ func (b *Bridge) subscribeRemote(ctx context.Context, c *client.Client) ([]error
 			return refused, err
 		}
 	}
-	return refused, b.memory.write(b.o.Target.URL, b.o.ClientID, want)
+	return refused, b.notes.write(b.o.Target.URL, b.o.ClientID, want)
 }
