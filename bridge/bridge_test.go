@@ -55,6 +55,7 @@ func TestBothWays(t *testing.T) {
 				if _, err := near.Publish(t.Context(), m); err != nil {
 					t.Fatal(err)
 				}
+				later(0)
 				if _, err := far.Publish(t.Context(), &client.Message{Topic: "edge/down/r", QoS: 1, Retain: true, Payload: []byte("kept")}); err != nil {
 					t.Fatal(err)
 				}
