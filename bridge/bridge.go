@@ -147,10 +147,12 @@ const stable = 30 * time.Second
 // errRenewed ends a link whose credential ends soon, and of which there is a later one.
 var errRenewed = errors.New("there is a new credential")
 
+// localOptions connect to our own broker. What comes before there is a link, as while
+// Prepare is at work, is not acknowledged: it comes again.
 func (b *Bridge) localOptions(deliver func(*client.Message)) client.Options {
 	return client.Options{
 		Dial: b.o.Local, ClientID: b.o.LocalID, Resume: true, SessionExpiry: client.Never, Queue: b.o.Window,
-		InFlight: int(b.o.Window), OnMessage: deliver, ManualAck: deliver != nil,
+		InFlight: int(b.o.Window), OnMessage: deliver, ManualAck: true,
 	}
 }
 

@@ -102,6 +102,22 @@ func (s *site) dial(context.Context) (net.Conn, error) {
 	return far, nil
 }
 
+// slowly is dial with a millisecond before each write of the client's.
+func (s *site) slowly(ctx context.Context) (net.Conn, error) {
+	nc, err := s.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slow{nc}, nil
+}
+
+type slow struct{ net.Conn }
+
+func (c slow) Write(b []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return c.Conn.Write(b)
+}
+
 func (s *site) attempts() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

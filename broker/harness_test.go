@@ -41,6 +41,7 @@ type house struct {
 	router Router
 	seen   Observer // nil: nobody
 	keep   bool     // RememberConnections
+	exempt Exempt
 }
 
 // build starts a house with one namespace, "test", that allows everything.
@@ -65,7 +66,7 @@ func (h *house) start() {
 	h.t.Helper()
 	var err error
 	h.b, err = New(Options{Store: h.st, Namespaces: []NamespaceConfig{{
-		Name: "test", Limits: h.limits, Authenticator: h.who, Authorizer: h.auth, Router: h.router, RememberConnections: h.keep,
+		Name: "test", Limits: h.limits, Authenticator: h.who, Authorizer: h.auth, Router: h.router, RememberConnections: h.keep, Exempt: h.exempt,
 	}}, Observer: h.seen})
 	if err != nil {
 		h.t.Fatalf("New: %v", err)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,12 +44,16 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-// A test binary that finds this variable is a broker on that data folder.
+// A test binary that finds this variable is a broker on that data folder. More settings
+// are in settingsVariable.
 const processVariable = "GRIDMQ_BEHAVIOUR_DATA"
 
 // serveProcess is a broker until SIGTERM; its exit code tells how it went.
 func serveProcess(data string) int {
-	h := house{engine: "pebble", dir: data}
+	h := house{engine: "pebble", dir: data, settings: strings.Split(os.Getenv(settingsVariable), "\n")}
+	if h.settings[0] == "" {
+		h.settings = nil
+	}
 	scratch = data // the CA
 	cfg, err := h.config()
 	if err == nil {
@@ -76,10 +81,10 @@ type process struct {
 }
 
 // process starts a broker as a process, on a folder of this run; e leads to it.
-func (e *env) process(dir string) *process {
+func (e *env) process(dir string, settings ...string) *process {
 	e.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), processVariable+"="+dir)
+	cmd.Env = append(os.Environ(), processVariable+"="+dir, settingsVariable+"="+strings.Join(settings, "\n"))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
