@@ -193,8 +193,12 @@ func (p *pump) offer(m *client.Message) {
 // run sends what is offered until the link ends.
 func (p *pump) run(to *client.Client) {
 	for {
+		// Asked first, as select chooses by lot: when a message has not been sent,
+		// those behind it must not overtake it.
 		select {
 		case <-p.l.quiet:
+			return
+		case <-p.l.ctx.Done():
 			return
 		default:
 		}
