@@ -99,7 +99,7 @@ func TestStoreAndForward(t *testing.T) {
 		o.Window, o.Local = 10, here.slowly // so that much happens while it prepares
 		var log journal
 		o.Logger = log.logger()
-		b, stop := run(t, o)
+		_, stop := run(t, o)
 		near := here.connect("near")
 		for i := range 300 {
 			began := time.Now()
@@ -109,7 +109,7 @@ func TestStoreAndForward(t *testing.T) {
 			}
 		}
 		stop() // what waits survives another start of the bridge
-		b, stop = run(t, o)
+		_, stop = run(t, o)
 		later(time.Hour)
 		if n := log.count("no link"); n != 2 {
 			t.Errorf("%d lines in the log for an hour without link, want 1 of each start: %q", n, log.lines)
@@ -131,7 +131,7 @@ func TestStoreAndForward(t *testing.T) {
 		}
 		here.start()
 		again := here.connect("near").subscribe("down/#", 1)
-		b, _ = run(t, o)
+		b, _ := run(t, o)
 		later(time.Second)
 		again.want(numbered("down/a", 0, 20)...)
 		if n := b.Stats().Forwarded(In); n != 20 {
