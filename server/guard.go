@@ -48,6 +48,9 @@ func (g *guard) Authenticate(ctx context.Context, l broker.Login) (*broker.Ident
 
 // mapsOf are the rights of a bridge; nil for everybody else.
 func mapsOf(id *broker.Identity) bridge.Maps {
+	if id == nil {
+		return nil
+	}
 	m, _ := id.Rights.Load().(bridge.Maps)
 	return m
 }
