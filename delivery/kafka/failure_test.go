@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,10 +286,10 @@ func TestClusterGoneAndBack(t *testing.T) {
 func TestBrokerFallsSilent(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		c := w.cluster("a")
-		silent := true
+		var talks atomic.Bool
 		c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 			c.KeepControl()
-			if silent {
+			if !talks.Load() {
 				c.SleepControl(func() { time.Sleep(28 * time.Second) })
 			}
 			return nil, nil, false
@@ -297,7 +298,7 @@ func TestBrokerFallsSilent(t *testing.T) {
 		w.tell(to("a"))
 		w.publish("1")
 		after(50 * time.Second)
-		silent = false
+		talks.Store(true)
 		after(5 * time.Minute)
 		if len(w.took) < 2 || w.took[0] != 30*time.Second {
 			t.Errorf("attempts took %v, want 30s for the first", w.took)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,9 +127,10 @@ func TestHubEachItsOwn(t *testing.T) {
 
 // TestHubPutAside: one that takes nothing is put aside, and then tried with one event.
 func TestHubPutAside(t *testing.T) {
-	broken := true
+	var broken atomic.Bool
+	broken.Store(true)
 	h := &hubs{verdict: func(string, int) Verdict {
-		if broken {
+		if broken.Load() {
 			return Verdict{Outcome: delivery.SocketError, Delay: 10 * time.Second, Pause: 30 * time.Second, Err: errors.New("refused")}
 		}
 		return Verdict{Outcome: delivery.Succeeded}
@@ -140,7 +142,7 @@ func TestHubPutAside(t *testing.T) {
 		if got, want := h.shipped(), []string{"1 2 3", "1"}; !slices.Equal(got, want) {
 			t.Errorf("shipped %q, want %q", got, want)
 		}
-		broken = false
+		broken.Store(false)
 		after(2 * time.Minute)
 		if got := h.shipped(); len(got) != 4 || len(strings.Fields(got[3])) != 3 {
 			t.Errorf("shipped %q, want one event and then the three others", got)
