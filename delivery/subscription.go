@@ -28,8 +28,12 @@ func (s *Subscription) Validate() error {
 	if s.Mode > Push {
 		fail("deliveryConfiguration.deliveryMode", "must be Queue or Push")
 	}
-	if s.MaxDeliveryCount < MinDeliveryCount || s.MaxDeliveryCount > MaxDeliveryCount {
-		fail(settings+"maxDeliveryCount", "must be from %d to %d", MinDeliveryCount, MaxDeliveryCount)
+	most := MaxDeliveryCount
+	if s.Schedule == TopicSchedule {
+		most = MaxTopicAttempts
+	}
+	if s.MaxDeliveryCount < MinDeliveryCount || s.MaxDeliveryCount > most {
+		fail(settings+"maxDeliveryCount", "must be from %d to %d", MinDeliveryCount, most)
 	}
 	if s.TimeToLive != 0 && (s.TimeToLive < MinTimeToLive || s.TimeToLive > MaxRetention) {
 		fail(settings+"eventTimeToLive", "must be from a minute to 7 days")

@@ -7,6 +7,10 @@ import (
 	"gridmq/event/filter"
 )
 
+// CustomTopics is the namespace of topics that belong to none. No namespace can be
+// called so: names have no underscore.
+const CustomTopics = "custom_topics"
+
 // A Topic is what an operator says of a namespace topic.
 type Topic struct {
 	Name      string        // in its first spelling; found ignoring case
@@ -22,6 +26,7 @@ const (
 
 	MinDeliveryCount = 1
 	MaxDeliveryCount = 10
+	MaxTopicAttempts = 30 // with TopicSchedule
 
 	MinLock = 60 * time.Second
 	MaxLock = 300 * time.Second
@@ -43,6 +48,14 @@ const (
 	Push             // deliveryMode Push
 )
 
+// A Schedule says how long a push delivery waits after failures.
+type Schedule uint8
+
+const (
+	NamespaceSchedule Schedule = iota // minutes: section 12.1
+	TopicSchedule                     // up to half a day, as the subscriptions of custom topics: spec/routing.md, section 5
+)
+
 // A Subscription is what an operator says of an event subscription.
 type Subscription struct {
 	Name string // in its first spelling; found ignoring case
@@ -54,6 +67,7 @@ type Subscription struct {
 	Filter           filter.Config
 	TimeToLive       time.Duration // from the event's publish time; 0: the topic's retention
 	MaxDeliveryCount int           // deliveries that may happen
+	Schedule         Schedule      // of Push
 	Lock             time.Duration // of a pull delivery
 	Expires          time.Time     // the end of the subscription; zero: none
 
@@ -73,8 +87,11 @@ type WebHook struct {
 	URL            string // a secret: its query often holds a key
 	MaxEvents      int    // in one request, 1 to 5,000
 	PreferredBytes int    // of a batch, 1 KiB to 1 MiB
-	Tenant         string // azureActiveDirectoryTenantId
-	Application    string // azureActiveDirectoryApplicationIdOrUri; empty: no token
+	// Forward: the endpoint is where another broker takes the events of publishers. It
+	// is not asked whether it wants them, since it has no answer to that.
+	Forward     bool
+	Tenant      string // azureActiveDirectoryTenantId
+	Application string // azureActiveDirectoryApplicationIdOrUri; empty: no token
 }
 
 // An EventHub is an Event Hub or another Kafka topic, named by a resource id

@@ -20,13 +20,13 @@ var reservedHeaders = map[string]bool{
 }
 
 // headers reads deliveryAttributeMappings.
-func headers(p *identity.Properties) (list []delivery.Header) {
+func headers(p *identity.Properties, forward bool) (list []delivery.Header) {
 	all, _ := p.Objects("deliveryAttributeMappings", delivery.MaxHeaders)
 	seen := map[string]bool{}
 	for _, one := range all {
 		h := delivery.Header{Name: required(one, "name")}
 		low := strings.ToLower(h.Name)
-		switch reason := checkHeader(h.Name); {
+		switch reason := checkHeader(h.Name, forward); {
 		case h.Name == "":
 		case reason != "":
 			one.Fail("name", reason)
@@ -84,11 +84,12 @@ func sourceField(p *identity.Properties) string {
 }
 
 // checkHeader says what is wrong with the name of a custom header.
-func checkHeader(name string) (reason string) {
+func checkHeader(name string, forward bool) (reason string) {
 	low := strings.ToLower(name)
 	switch {
 	case !isPlain(name, "!#$%&'*+-.^_`|~", 1, maxHeaderName):
 		return "want the name of a header, 1 to 128 letters, digits and hyphens"
+	case forward && accessHeaders[low]:
 	case strings.HasPrefix(low, "aeg-"):
 		return `cannot begin with "aeg-"`
 	case reservedHeaders[low] || strings.HasPrefix(low, "proxy-"):

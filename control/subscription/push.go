@@ -69,12 +69,12 @@ func (r *reader) destination(p *identity.Properties) {
 	} else {
 		to.EventHub = &delivery.EventHub{ResourceID: resourceID(properties, "")}
 	}
-	to.Headers = headers(properties)
+	to.Headers = headers(properties, r.forward)
 	r.s.Destination = to
 }
 
 func (r *reader) webhook(p *identity.Properties) *delivery.WebHook {
-	w := &delivery.WebHook{URL: required(p, "endpointUrl")}
+	w := &delivery.WebHook{URL: required(p, "endpointUrl"), Forward: r.forward}
 	if w.URL != "" {
 		if reason := r.webhookURL(w.URL); reason != "" {
 			p.Fail("endpointUrl", reason)

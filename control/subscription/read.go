@@ -29,6 +29,7 @@ type reader struct {
 	s                    *Subscription
 	rules                Rules
 	stored               bool
+	forward              bool // properties.gridmq.forward
 }
 
 // Read reads the whole resource as a request brings it.
@@ -46,11 +47,13 @@ func Load(name string, body []byte, rules Rules) (*Subscription, error) {
 func read(name string, body []byte, rules Rules, stored bool) (*Subscription, error) {
 	whole := identity.ReadProperties(body)
 	raw, _ := whole.Raw("properties")
-	r := &reader{identity.ReadProperties(raw), &Subscription{}, rules, stored}
+	r := &reader{Properties: identity.ReadProperties(raw), s: &Subscription{}, rules: rules, stored: stored}
 	r.s.Name = name
 	r.Join(identity.CheckName(name))
 	r.Enum("eventDeliverySchema", eventSchema)
+	r.forwarding()
 	r.delivery()
+	r.checkForward()
 	r.filters()
 	r.expiry()
 	r.s.Tags = namespace.ReadTags(r.Properties)

@@ -73,6 +73,8 @@ func (s *Subscription) Endpoint() string {
 	switch d := s.Destination; {
 	case d == nil:
 		return ""
+	case s.forwards():
+		return "forward " + d.WebHook.URL // once it is not any more, the endpoint has to agree
 	case d.WebHook != nil:
 		return d.WebHook.URL
 	default:

@@ -25,6 +25,9 @@ func (s *Subscription) encode(stored bool) []byte {
 	if s.Tags != nil {
 		p["tags"] = s.Tags
 	}
+	if s.forwards() {
+		p["gridmq"] = map[string]any{"forward": true}
+	}
 	return tree.Encode(map[string]any{"properties": p})
 }
 

@@ -23,6 +23,7 @@ type pusher struct {
 	shaky   bool      // the newest attempts failed: one at a time
 	aside   time.Time // nothing is taken until
 	timer   *time.Timer
+	looped  time.Time // when it was logged that events go round
 }
 
 // Wake implements delivery.Pusher.

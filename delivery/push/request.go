@@ -33,10 +33,14 @@ type target struct {
 	subscription string
 	origin       string
 	hook         *delivery.WebHook
+	schedule     delivery.Schedule
 }
 
 // newRequest writes the request of section 10.2. Names are spelled as there.
 func (t *target) newRequest(ctx context.Context, m *message) (*http.Request, error) {
+	if t.hook.Forward {
+		return t.newPublish(ctx, m)
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.hook.URL, bytes.NewReader(m.body))
 	if err != nil {
 		return nil, withoutURL(err)
@@ -110,6 +114,9 @@ func (p *Pool) send(ctx context.Context, t *target, m *message) answer {
 	}
 	drain(resp, cancel)
 	a := judge(resp.StatusCode, resp.Header, time.Now())
+	if t.hook.Forward {
+		a.patient()
+	}
 	if a.outcome == delivery.Unauthorized && t.hook.Application != "" {
 		p.tokens.forget(t.hook)
 	}

@@ -31,6 +31,9 @@ func (p *Pool) Validate(ctx context.Context, origin string, d *delivery.Destinat
 	case d.WebHook.Application != "" && p.o.Tokens == nil:
 		return errors.New("azureActiveDirectoryApplicationIdOrUri cannot be used: nothing makes tokens for endpoints here")
 	}
+	if d.WebHook.Forward {
+		return nil // who publishes is not asked for; the credential in the headers is the consent
+	}
 	if err := p.handshake(ctx, origin, d.WebHook.URL); err != nil {
 		return fmt.Errorf("the attempt to validate the endpoint failed: %w; see https://aka.ms/esvalidation", err)
 	}

@@ -36,7 +36,7 @@ func sendTo(t *testing.T, o Options, url string) answer {
 	}
 	defer p.Wait()
 	d := &delivery.Destination{WebHook: &delivery.WebHook{URL: url, MaxEvents: 1, PreferredBytes: 1 << 16}}
-	x := &target{"s", "o", d.WebHook}
+	x := &target{subscription: "s", origin: "o", hook: d.WebHook}
 	return p.send(t.Context(), x, pack(d, []delivery.Attempt{attemptOf(newEvent("1"), 1)})[0])
 }
 

@@ -51,7 +51,13 @@ func (x *pusher) round() (more bool) {
 	if more {
 		p.another(x)
 	}
-	t := &target{subscription: x.box.Subscription(), origin: p.o.Origin(x.box.Namespace()), hook: hook}
+	t := &target{subscription: x.box.Subscription(), origin: p.o.Origin(x.box.Namespace()), hook: hook, schedule: sub.Schedule}
+	if hook.Forward {
+		t.schedule = delivery.TopicSchedule // what is far away may be away for long
+		if list = x.hop(list); len(list) == 0 {
+			return more
+		}
+	}
 	again := x.sendAll(t, pack(sub.Destination, list))
 	return again || more
 }
@@ -91,11 +97,11 @@ func (x *pusher) sendAll(t *target, all []*message) (again bool) {
 		m := all[0]
 		all = all[1:]
 		a := x.attempt(t, m)
-		if a.status == http.StatusRequestEntityTooLarge && len(m.attempts) > 1 { // smaller ones may pass
+		if len(m.attempts) > 1 && (a.status == http.StatusRequestEntityTooLarge || hookRefusesOne(t.hook, a)) { // smaller ones may pass
 			all = append(m.halves(), all...)
 			continue
 		}
-		x.settle(m, a)
+		x.settle(t, m, a)
 		x.learn(a)
 	}
 	return false
@@ -138,7 +144,7 @@ func (x *pusher) attempt(t *target, m *message) answer {
 }
 
 // settle says what became of m.
-func (x *pusher) settle(m *message, a answer) {
+func (x *pusher) settle(t *target, m *message, a answer) {
 	switch a.outcome {
 	case delivery.Succeeded:
 		x.note(x.box.Delivered(m.attempts))
@@ -152,7 +158,7 @@ func (x *pusher) settle(m *message, a answer) {
 	for i, one := range m.attempts {
 		list[i].Attempt = one
 		if !a.final {
-			list[i].Next = next(one.Began, one.Count, now, a.delay)
+			list[i].Next = nextBy(t.schedule, one.Began, one.Count, now, a.delay)
 		}
 	}
 	x.note(x.box.Failed(list, a.outcome))
