@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gridmq/control/audit"
+	"gridmq/control/customtopic"
 	"gridmq/control/eventtopic"
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
@@ -38,15 +39,23 @@ func (c *call) act(t *thing, action string) error {
 	case resource.FullURL:
 		return c.fullURL(t)
 	case resource.Attributes:
-		c.answer(http.StatusOK, map[string]any{"value": t.existing.Noun.(*subscription.Subscription).Headers()})
+		c.answer(http.StatusOK, map[string]any{"value": subscriptionOf(t).Headers()})
 		return nil
 	}
 	return c.answerKeys(t.existing)
 }
 
+// subscriptionOf is the event subscription that t is.
+func subscriptionOf(t *thing) *subscription.Subscription {
+	if s, ok := t.existing.Noun.(*customtopic.Subscription); ok {
+		return &s.Subscription
+	}
+	return t.existing.Noun.(*subscription.Subscription)
+}
+
 // fullURL shows the URL of a webhook with its query.
 func (c *call) fullURL(t *thing) error {
-	d := t.existing.Noun.(*subscription.Subscription).Destination
+	d := subscriptionOf(t).Destination
 	if d == nil || d.WebHook == nil {
 		return refuse(http.StatusBadRequest, codeInvalid, "The event subscription does not deliver to a webhook: it has no URL.")
 	}
@@ -60,6 +69,8 @@ func (c *call) answerKeys(r *resource.Resource) error {
 	case *namespace.Namespace:
 		keys = n.Keys
 	case *eventtopic.Topic:
+		keys = n.Keys
+	case *customtopic.Topic:
 		keys = n.Keys
 	}
 	c.answer(http.StatusOK, map[string]string{"key1": keys[0], "key2": keys[1]})
@@ -82,8 +93,11 @@ func (c *call) regenerateKey(t *thing, operation string) error {
 		return refuse(http.StatusBadRequest, codeInvalid, "keyName must be key1 or key2.").at("keyName")
 	}
 	out, err := c.modify(t, operation, func(noun any) (any, error) {
-		if topic, ok := noun.(*eventtopic.Topic); ok {
-			return topic.WithNewKey(at), nil
+		switch n := noun.(type) {
+		case *eventtopic.Topic:
+			return n.WithNewKey(at), nil
+		case *customtopic.Topic:
+			return n.WithNewKey(at), nil
 		}
 		return noun.(*namespace.Namespace).WithNewKey(at), nil
 	})

@@ -22,6 +22,9 @@ func (c *call) scopeOf(p path) (scope, ns string, err error) {
 	if len(p) > len(words) || len(p)%2 != 0 || len(p) == 6 {
 		return "", "", bad
 	}
+	if len(p) == 8 && strings.EqualFold(p[6], "topics") {
+		words[6] = "topics"
+	}
 	list := make([]string, len(p))
 	for i, segment := range p {
 		if list[i] = segment; words[i] != "" {
@@ -32,6 +35,13 @@ func (c *call) scopeOf(p path) (scope, ns string, err error) {
 		}
 	}
 	ns = resource.Process
+	if words[6] == "topics" {
+		found := c.customTopicThing(p[1], p[3], p[7])
+		if found.existing == nil {
+			return "/" + strings.Join(list, "/"), ns, refuse(http.StatusNotFound, codeNoParent, "The topic %q was not found.", p[7])
+		}
+		return CustomTopicID(found.existing), ns, nil
+	}
 	if len(p) >= 8 {
 		ns = p[7]
 		found := c.find(place{p[1], p[3], p[7]})
@@ -42,7 +52,7 @@ func (c *call) scopeOf(p path) (scope, ns string, err error) {
 	}
 	if len(p) == 10 {
 		kind := c.plane.set.Kind(p[8])
-		if kind == nil || kind.Extension || c.plane.set.Get(resource.NewKey(ns, kind, p[9])) == nil {
+		if kind == nil || kind.Extension || kind.Apart || c.plane.set.Get(resource.NewKey(ns, kind, p[9])) == nil {
 			return "/" + strings.Join(list, "/"), ns, refuse(http.StatusNotFound, codeNoParent, "%s %q was not found.", p[8], p[9])
 		}
 		list[8] = kind.Name

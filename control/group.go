@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"gridmq/control/customtopic"
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
 )
@@ -62,7 +63,7 @@ func (c *call) group(sub, group string) error {
 	return c.serveThing(t)
 }
 
-// deleteGroup removes the namespaces inside, then the group.
+// deleteGroup removes the namespaces and custom topics inside, then the group.
 func (c *call) deleteGroup(t *thing) error {
 	if t.existing == nil {
 		return noGroup(t.group)
@@ -74,13 +75,18 @@ func (c *call) deleteGroup(t *thing) error {
 		}
 		return true
 	})
+	c.plane.eachCustomTopic(func(r *resource.Resource) {
+		if strings.EqualFold(r.Subscription, t.sub) && strings.EqualFold(r.Group, t.group) {
+			inside = append(inside, r) // behind namespaces, which may route to it
+		}
+	})
 	var all resource.Outcome
-	for _, ns := range inside {
-		id := c.plane.id(ns)
-		if err := c.may(eventGrid+"/namespaces/delete", id); err != nil {
+	for _, one := range inside {
+		id, action := c.plane.id(one), one.Kind.Type+"/delete"
+		if err := c.may(action, id); err != nil {
 			return err
 		}
-		q, err := c.request(&thing{kind: ns.Kind, namespace: ns.Namespace, name: ns.Name, id: id}, eventGrid+"/namespaces/delete")
+		q, err := c.request(&thing{kind: one.Kind, namespace: one.Namespace, name: one.Name, id: id}, action)
 		if err != nil {
 			return err
 		}
@@ -112,7 +118,6 @@ func (c *call) listGroups(sub string) error {
 
 // listResources lists what is in a group, or with "" in a subscription, as tools show it.
 func (c *call) listResources(sub, group string) error {
-	const action = eventGrid + "/namespaces/read"
 	where, bad := resourcesWanted(c.query["$filter"])
 	if bad != nil {
 		return bad
@@ -122,31 +127,36 @@ func (c *call) listResources(sub, group string) error {
 		at = groupID(sub, group)
 		where["resourcegroup"] = group
 	}
-	if err := c.mayList(action, at); err != nil {
+	if err := c.mayList(eventGrid+"/namespaces/read", at); err != nil {
 		return err
 	}
 	if group != "" && c.plane.findGroup(sub, group) == nil {
 		return noGroup(group)
 	}
 	value := []any{}
-	c.plane.set.EachNamespace("", func(r *resource.Resource) bool {
-		for name, has := range map[string]string{"resourcegroup": r.Group, "name": r.Name, "resourcetype": r.Kind.Type, "location": r.Noun.(*namespace.Namespace).Location} {
+	add := func(r *resource.Resource, location string) {
+		for name, has := range map[string]string{"resourcegroup": r.Group, "name": r.Name, "resourcetype": r.Kind.Type, "location": location} {
 			if want, asked := where[name]; asked && !strings.EqualFold(want, has) {
-				return true
+				return
 			}
 		}
-		if strings.EqualFold(r.Subscription, sub) && c.caller.May(action, c.plane.id(r)) {
-			all := c.plane.shown(r)
-			one := map[string]any{}
-			for _, name := range []string{"id", "name", "type", "location", "tags"} {
-				if v, ok := all[name]; ok {
-					one[name] = v
-				}
-			}
-			value = append(value, one)
+		if !strings.EqualFold(r.Subscription, sub) || !c.caller.May(r.Kind.Type+"/read", c.plane.id(r)) {
+			return
 		}
+		all := c.plane.shown(r)
+		one := map[string]any{}
+		for _, name := range []string{"id", "name", "type", "location", "tags"} {
+			if v, ok := all[name]; ok {
+				one[name] = v
+			}
+		}
+		value = append(value, one)
+	}
+	c.plane.set.EachNamespace("", func(r *resource.Resource) bool {
+		add(r, r.Noun.(*namespace.Namespace).Location)
 		return true
 	})
+	c.plane.eachCustomTopic(func(r *resource.Resource) { add(r, r.Noun.(*customtopic.Topic).Location) })
 	c.answer(http.StatusOK, map[string]any{"value": value})
 	return nil
 }

@@ -104,6 +104,12 @@ func (c *call) listChildren(l place, kind *resource.Kind, parent string) error {
 
 // listKind answers with a page of a kind.
 func (c *call) listKind(ns string, kind *resource.Kind, parent, action string) error {
+	return c.listKindIf(ns, kind, parent, action, nil, nil)
+}
+
+// listKindIf is listKind of those that belongs says, and as respell changes them; both
+// may be nil.
+func (c *call) listKindIf(ns string, kind *resource.Kind, parent, action string, belongs func(*resource.Resource) bool, respell func(map[string]any)) error {
 	g, err := c.pager()
 	if err != nil {
 		return err
@@ -114,12 +120,19 @@ func (c *call) listKind(ns string, kind *resource.Kind, parent, action string) e
 	}
 	choose := func(name string) bool { return g.filter.Match(strings.TrimPrefix(name, parent)) }
 	c.plane.set.List(ns, kind, parent, after, choose, func(r *resource.Resource) bool {
+		if belongs != nil && !belongs(r) {
+			return true
+		}
 		if g.full(last) {
 			return false
 		}
 		last = strings.TrimPrefix(r.Key().Name, parent)
 		if c.caller.May(action, c.plane.id(r)) {
-			g.value = append(g.value, c.plane.shown(r))
+			shown := c.plane.shown(r)
+			if respell != nil {
+				respell(shown)
+			}
+			g.value = append(g.value, shown)
 		}
 		return true
 	})

@@ -119,6 +119,10 @@ func (c *call) providerShown(sub string) map[string]any {
 			continue
 		}
 		name = strings.ReplaceAll(name, "eventsubscriptions", "eventSubscriptions")
+		if k.Name == resource.CustomSubscriptions { // the same, by its other name
+			types = append(types, map[string]any{"resourceType": "topics/eventSubscriptions", "locations": locations, "apiVersions": versions,
+				"defaultApiVersion": versions[0], "capabilities": "None"})
+		}
 		types = append(types, map[string]any{"resourceType": name, "locations": locations, "apiVersions": versions,
 			"defaultApiVersion": versions[0], "capabilities": "None"})
 	}

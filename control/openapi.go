@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	namespaceTemplate   = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/namespaces/{namespaceName}"
-	deploymentsTemplate = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + deploymentType
-	toolsTemplate       = "/gridmq/namespaces/{namespaceName}"
+	namespaceTemplate    = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/namespaces/{namespaceName}"
+	deploymentsTemplate  = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + deploymentType
+	customTopicsTemplate = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/" + eventGrid + "/topics"
+	toolsTemplate        = "/gridmq/namespaces/{namespaceName}"
 )
 
 // openAPI describes the paths, made from the table of kinds. Nobody has to be
@@ -27,6 +28,11 @@ func (c *call) openAPI() error {
 		}
 		var list string
 		switch {
+		case k.Name == resource.CustomTopics:
+			list = customTopicsTemplate
+		case k.Name == resource.CustomSubscriptions:
+			list = customTopicsTemplate + "/{parentName}/providers/" + eventGrid + "/eventSubscriptions"
+			describe(paths, k, customTopicsTemplate+"/{parentName}/eventSubscriptions")
 		case k.Name == resource.Bans:
 			list = toolsTemplate + "/bans"
 		case k.Name == resource.Operators:
@@ -40,14 +46,7 @@ func (c *call) openAPI() error {
 		default:
 			list = ns + "/" + k.Name
 		}
-		paths[list] = operations(k, list, "list")
-		one := list + "/{name}"
-		verbs := []string{"get", "put", "delete"}
-		if k.Patchable {
-			verbs = append(verbs, "patch")
-		}
-		paths[one] = operations(k, one, verbs...)
-		describeActions(paths, k, one)
+		describe(paths, k, list)
 	}
 	for _, r := range others {
 		m, _ := paths[r.path].(map[string]any)
@@ -69,6 +68,18 @@ func (c *call) openAPI() error {
 		},
 	})
 	return nil
+}
+
+// describe adds a kind whose list is at a path.
+func describe(paths map[string]any, k *resource.Kind, list string) {
+	paths[list] = operations(k, list, "list")
+	one := list + "/{name}"
+	verbs := []string{"get", "put", "delete"}
+	if k.Patchable {
+		verbs = append(verbs, "patch")
+	}
+	paths[one] = operations(k, one, verbs...)
+	describeActions(paths, k, one)
 }
 
 // actionTexts say what actions do.
@@ -104,6 +115,7 @@ var others = []struct{ method, path, summary string }{
 	{"get", "/subscriptions/{subscriptionId}/providers/{providerName}", "Show a resource provider"},
 	{"post", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/register", "Register the resource provider; it always is"},
 	{"get", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/namespaces", "List namespaces of a subscription"},
+	{"get", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/topics", "List custom topics of a subscription"},
 	{"get", "/subscriptions/{subscriptionId}/providers/" + eventGrid + "/locations/{location}/{operationKind}/{operationId}", "Show a long-running operation; there is none"},
 	{"get", "/subscriptions/{subscriptionId}/resourcegroups/{resourceGroupName}/resources", "List what is in a resource group"},
 	{"get", "/subscriptions/{subscriptionId}/resources", "List what is in a subscription"},

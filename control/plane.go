@@ -51,8 +51,9 @@ type Options struct {
 	// Quota is how many resources of a kind a namespace may have. Default: in
 	// profile azure the documented numbers, else those of the kinds.
 	Quota func(namespace *resource.Resource, kind *resource.Kind) int
-	// TopicExists says whether a topic exists that is not of the namespace's own.
-	TopicExists func(id string) bool
+	// TopicEndpoint is the URL at which a custom topic takes events. Default: none is
+	// shown.
+	TopicEndpoint func(topic string) string
 	// Resolver looks for proofs of ownership. Default: net.DefaultResolver.
 	Resolver Resolver
 	// SkipOwnership approves custom domains without a proof.
@@ -142,7 +143,7 @@ func Open(ctx context.Context, o Options) (*Plane, error) {
 		return nil, err
 	}
 	p.door = operator.NewDoor(operator.Options{Local: o.Operators, Verifier: o.Verifier, Assigned: p.assigned, Now: o.Now})
-	rules := resource.Rules{Namespace: o.Rules, Subscriptions: o.EventSubscriptions, TopicExists: o.TopicExists, Ownership: p.owner.check, Now: o.Now}
+	rules := resource.Rules{Namespace: o.Rules, Subscriptions: o.EventSubscriptions, CustomTopic: p.routable, Ownership: p.owner.check, Now: o.Now}
 	if o.Endpoints != nil {
 		rules.Endpoint = o.Endpoints.ValidateEndpoint
 	}

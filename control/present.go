@@ -18,6 +18,11 @@ func (p *Plane) id(r *resource.Resource) string {
 		return namespaceID(r.Subscription, r.Group, r.Name)
 	case r.Kind.Name == resource.ResourceGroups:
 		return groupID(r.Subscription, r.Group)
+	case r.Kind.Name == resource.CustomTopics:
+		return CustomTopicID(r)
+	case r.Kind.Name == resource.CustomSubscriptions:
+		above, below, _ := strings.Cut(r.Name, "/")
+		return p.customTopicIDOf(above) + belowTopic + below
 	case r.Kind.Name == resource.Operators:
 		return "/gridmq/operators/" + r.Name
 	case r.Kind.Name == resource.Bans:
@@ -62,6 +67,11 @@ func (p *Plane) shown(r *resource.Resource) map[string]any {
 	switch r.Kind.Name {
 	case resource.Namespaces:
 		p.namespaceShown(r, properties)
+	case resource.CustomTopics:
+		p.customTopicShown(r, properties)
+	case resource.CustomSubscriptions:
+		above, _, _ := strings.Cut(r.Name, "/")
+		properties["topic"] = p.customTopicIDOf(above)
 	case resource.RoleAssignments:
 		properties["scope"] = r.Scope
 		return body // Resource Manager has no provisioningState here

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ type thing struct {
 
 	sub, group, scope string       // where a new one is
 	after             func() error // done before a PUT is answered
+
+	shownType string              // with id, how it is shown; empty: as it is
+	rewrite   func([]byte) []byte // what a body is made into first; nil: nothing else
 }
 
 // methods that a thing has.
@@ -42,7 +46,7 @@ func (c *call) serveThing(t *thing) error {
 			return notFound(t.id)
 		}
 		c.w.Header().Set("ETag", etag(t.existing))
-		c.answer(http.StatusOK, c.plane.shown(t.existing))
+		c.answer(http.StatusOK, c.show(t, t.existing))
 		return nil
 	case http.MethodPut:
 		return c.putThing(t, false)
@@ -73,7 +77,10 @@ func (c *call) putThing(t *thing, patch bool) error {
 		return err
 	}
 	name := t.name[strings.LastIndexByte(t.name, '/')+1:]
-	if err := checkIdentity(c.body, t.id, name, t.kind.Type); err != nil {
+	if t.rewrite != nil {
+		c.body = t.rewrite(c.body)
+	}
+	if err := checkIdentity(c.body, t.id, name, cmp.Or(t.shownType, t.kind.Type)); err != nil {
 		return err
 	}
 	q, err := c.request(t, t.action+"/write")
@@ -101,8 +108,17 @@ func (c *call) putThing(t *thing, patch bool) error {
 		status = http.StatusCreated
 	}
 	c.w.Header().Set("ETag", etag(out.New))
-	c.answer(status, c.plane.shown(out.New))
+	c.answer(status, c.show(t, out.New))
 	return nil
+}
+
+// show is the resource that t is, by the name that it was asked for.
+func (c *call) show(t *thing, r *resource.Resource) map[string]any {
+	shown := c.plane.shown(r)
+	if t.shownType != "" {
+		shown["id"], shown["type"] = t.id, t.shownType
+	}
+	return shown
 }
 
 func (c *call) deleteThing(t *thing) error {

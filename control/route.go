@@ -50,6 +50,8 @@ func (c *call) routeSubscription(p path) func() error {
 		return c.routeGroup(sub, rest[1:])
 	case rest.is("providers", eventGrid, "namespaces") && len(rest) == 3:
 		return c.armOurs(c.get(func() error { return c.listNamespaces(sub, "") }))
+	case rest.is("providers", eventGrid, "topics") && len(rest) == 3:
+		return c.armOurs(c.get(func() error { return c.listCustomTopics(sub, "") }))
 	case rest.is("providers", eventGrid, "locations") && len(rest) == 6:
 		return c.armOurs(c.get(func() error { return notFound(c.r.URL.Path) })) // no operation is long-running
 	case rest.is("resources") && len(rest) == 1:
@@ -81,6 +83,8 @@ func (c *call) routeGroup(sub string, p path) func() error {
 			return c.armOurs(c.get(func() error { return c.listNamespaces(sub, group) }))
 		}
 		return c.routeNamespace(place{sub, group, rest[3]}, rest[4:])
+	case rest.is("providers", eventGrid, "topics"):
+		return c.routeCustomTopic(sub, group, rest[3:])
 	}
 	return nil
 }
@@ -117,7 +121,7 @@ func (c *call) routeNamespace(l place, p path) func() error {
 		return c.armOurs(func() error { return c.private(l, p) })
 	}
 	kind := c.plane.set.Kind(p[0])
-	if kind == nil || kind.Extension || !strings.HasPrefix(kind.Type, eventGrid) || kind.Name == resource.Namespaces || kind.Parent != "" {
+	if kind == nil || kind.Extension || kind.Apart || !strings.HasPrefix(kind.Type, eventGrid) || kind.Name == resource.Namespaces || kind.Parent != "" {
 		return nil
 	}
 	switch len(p) {

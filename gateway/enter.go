@@ -130,7 +130,7 @@ func (c *call) enterByToken(text string) error {
 
 // scope is the ARM id that rights are asked for at.
 func (c *call) scope() string {
-	if !c.target.op.ofTopic() {
+	if !c.target.op.ofTopic() || c.custom != nil {
 		return c.ns.ID
 	}
 	return c.ns.ID + "/topics/" + c.target.topic

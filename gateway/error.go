@@ -92,7 +92,7 @@ func (c *call) errorFor(err error) *Error {
 
 // missing is the answer where topic or subscription do not exist (section 17).
 func (c *call) missing() *Error {
-	if c.target.op == Publish {
+	if c.target.op == Publish || c.target.op == PublishEvents {
 		return Refuse(http.StatusGone, "The topic does not exist in this namespace.")
 	}
 	return Refuse(http.StatusNotFound, "The event subscription does not exist in this namespace.")

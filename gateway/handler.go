@@ -22,7 +22,8 @@ type call struct {
 	from    netip.Addr
 
 	target  target
-	known   bool // target is one
+	custom  *CustomTopic // of PublishEvents
+	known   bool         // target is one
 	ns      *Namespace
 	tenant  *tenant
 	caller  caller
@@ -83,7 +84,12 @@ func (c *call) serve() error {
 		return busy("The server is stopping.")
 	}
 	var err error
-	if c.ns, err = c.find(); err != nil {
+	if c.target.op == PublishEvents {
+		err = c.findCustom()
+	} else {
+		c.ns, err = c.find()
+	}
+	if err != nil {
 		return err
 	}
 	if err := c.checkNetwork(); err != nil {
@@ -119,6 +125,8 @@ func (g *Gateway) has(o Operation) bool {
 		return g.o.Messages != nil
 	case GetRetained, ListRetained:
 		return g.o.Retained != nil
+	case PublishEvents:
+		return g.o.CustomTopics != nil
 	}
 	return true
 }
@@ -134,7 +142,7 @@ func (c *call) lookUp() error {
 	if c.topic == nil {
 		return c.missing()
 	}
-	if c.target.op == Publish {
+	if c.target.op == Publish || c.target.op == PublishEvents {
 		return nil
 	}
 	if c.queue = c.topic.Queue(c.target.sub); c.queue == nil {
@@ -149,6 +157,8 @@ func (c *call) do() error {
 		return c.publish()
 	case Receive:
 		return c.receive()
+	case PublishEvents:
+		return c.publishEvents()
 	case PublishMessage:
 		return c.publishMessage()
 	case GetRetained:

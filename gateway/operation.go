@@ -19,6 +19,7 @@ const (
 	PublishMessage
 	GetRetained
 	ListRetained
+	PublishEvents
 )
 
 // kinds says what is the same for all requests of an operation.
@@ -35,9 +36,10 @@ var kinds = [...]struct {
 	PublishMessage: {"publishMessage", http.MethodPost, ""}, // the broker judges the topic
 	GetRetained:    {"getRetained", http.MethodGet, access.SubscribeAction},
 	ListRetained:   {"listRetained", http.MethodGet, access.SubscribeAction},
+	PublishEvents:  {"publishEvents", http.MethodPost, access.SendAction},
 }
 
 func (o Operation) String() string { return kinds[o].name }
 
-// ofTopic says whether the operation concerns namespace topics, not MQTT.
-func (o Operation) ofTopic() bool { return o <= RenewLock }
+// ofTopic says whether the operation concerns topics, not MQTT.
+func (o Operation) ofTopic() bool { return o <= RenewLock || o == PublishEvents }

@@ -15,6 +15,9 @@ type Options struct {
 	Namespaces Namespaces
 	// Events are the namespace topics; nil: there are none.
 	Events Events
+	// CustomTopics are topics that belong to no namespace; nil: there are none. Their
+	// events are in Events as well.
+	CustomTopics CustomTopics
 	// Bearer judges bearer tokens; nil: all are refused.
 	Bearer Bearer
 	// Messages takes MQTT messages, Retained has the retained ones; nil: 404.

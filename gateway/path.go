@@ -8,7 +8,7 @@ import (
 // A target is what a path names.
 type target struct {
 	op        Operation
-	prefixed  bool   // the path began with /ns/<namespace>
+	prefixed  bool   // the path began with /ns/<namespace>, or that of a custom topic with /topics/<topic>
 	namespace string // of that prefix
 	topic     string // in the request's spelling
 	sub       string // the event subscription; empty for Publish
@@ -16,7 +16,12 @@ type target struct {
 
 // path is the target without its verb, as shared access signatures name it.
 func (t target) path() []string {
-	if t.sub == "" {
+	switch {
+	case t.op == PublishEvents && t.prefixed:
+		return []string{"topics", t.topic, "api", "events"}
+	case t.op == PublishEvents:
+		return []string{"api", "events"}
+	case t.sub == "":
 		return []string{"topics", t.topic}
 	}
 	return []string{"topics", t.topic, "eventsubscriptions", t.sub}
@@ -35,6 +40,9 @@ func parsePath(escaped string) (t target, ok bool) {
 			return t, false
 		}
 		at = append(at, name)
+	}
+	if n := len(at); n >= 2 && strings.EqualFold(at[n-2], "api") && strings.EqualFold(at[n-1], "events") {
+		return customPath(at[:n-2])
 	}
 	if len(at) >= 2 && strings.EqualFold(at[0], "ns") {
 		t.prefixed, t.namespace, at = true, at[1], at[2:]
@@ -56,6 +64,19 @@ func parsePath(escaped string) (t target, ok bool) {
 		}
 	default:
 		return t, t.mqtt(at)
+	}
+	return t, false
+}
+
+// customPath reads what may stand before /api/events.
+func customPath(at []string) (t target, ok bool) {
+	t.op = PublishEvents
+	switch {
+	case len(at) == 0:
+		return t, true
+	case len(at) == 2 && strings.EqualFold(at[0], "topics"):
+		t.prefixed, t.topic = true, at[1]
+		return t, true
 	}
 	return t, false
 }

@@ -30,6 +30,11 @@ func TestPaths(t *testing.T) {
 		"messages":                      {"/mqtt/messages", target{op: PublishMessage}, true},
 		"retained list":                 {"/mqtt/retainedMessages", target{op: ListRetained}, true},
 		"retained, other case":          {"/MQTT/retainedmessages/Message", target{op: GetRetained}, true},
+		"custom topic":                  {"/api/events", target{op: PublishEvents}, true},
+		"custom topic, other case":      {"/API//Events/", target{op: PublishEvents}, true},
+		"custom topic by path":          {"/topics/a/api/events", target{op: PublishEvents, prefixed: true, topic: "a"}, true},
+		"custom topic of a namespace":   {"/ns/plant/api/events", target{}, false},
+		"custom topic below another":    {"/topics/a/b/api/events", target{}, false},
 		"nothing":                       {"/", target{}, false},
 		"no verb":                       {"/topics/a", target{}, false},
 		"unknown verb":                  {"/topics/a:delete", target{}, false},
@@ -57,17 +62,32 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+func escaped(path []string) string {
+	var list []string
+	for _, segment := range path {
+		list = append(list, url.PathEscape(segment))
+	}
+	return strings.Join(list, "/")
+}
+
 // What is read can be written again and is read as the same.
 func FuzzParsePath(f *testing.F) {
 	f.Add("/ns/x/topics/to%20pic%2F1/eventsubscriptions/b:receive")
 	f.Add("/topics/a:publish")
 	f.Add("//mqtt/%4dessages")
+	f.Add("/topics/a%2Fb/api/events")
 	f.Fuzz(func(t *testing.T, path string) {
 		one, ok := parsePath(path)
 		if !ok || !one.op.ofTopic() {
 			return
 		}
 		again := ""
+		if one.op == PublishEvents {
+			if two, ok := parsePath("/" + escaped(one.path())); !ok || two != one {
+				t.Errorf("%q is %+v, written again %+v", path, one, two)
+			}
+			return
+		}
 		if one.prefixed {
 			again = "/ns/" + url.PathEscape(one.namespace)
 		}

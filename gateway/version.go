@@ -17,12 +17,18 @@ var (
 // readVersion checks the api-version.
 func (c *call) readVersion() error {
 	known := messageVersions
-	if c.target.op.ofTopic() {
+	switch {
+	case c.target.op == PublishEvents:
+		known = []string{customVersion}
+	case c.target.op.ofTopic():
 		known = topicVersions
 	}
-	version, _, bad := c.query.text("api-version")
+	version, given, bad := c.query.text("api-version")
 	if bad != nil {
 		return bad
+	}
+	if !given && c.target.op == PublishEvents {
+		version = customVersion
 	}
 	c.version = strings.ToLower(version)
 	if slices.Contains(known, c.version) {

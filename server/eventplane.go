@@ -35,7 +35,7 @@ func (s *Server) openEvents(st store.Store) (err error) {
 // openGateway makes the HTTP data plane. Listeners serve it.
 func (s *Server) openGateway() {
 	g := gateway.New(gateway.Options{
-		Namespaces: spaces{s, httpNamespace(s.cfg.Listeners)}, Events: topics{s.events}, Bearer: s.tenants, Messages: s.tenants, Retained: s.tenants.Retained(),
+		Namespaces: spaces{s, httpNamespace(s.cfg.Listeners)}, Events: topics{s.events}, CustomTopics: s.custom, Bearer: bearers{s.tenants, s.custom}, Messages: s.tenants, Retained: s.tenants.Retained(),
 		Busy:    func(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrClosed) },
 		Observe: newHTTPMetrics(s.registry).observe, Log: s.log,
 	})

@@ -74,9 +74,12 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 	who := tenants.Options{Limits: s.limitsOf, Domain: s.cfg.Domain, Hosts: s.cfg.TLS.Hosts, Register: s.register, Blame: s.penalty.Blame,
 		Follow: s.follow, Guard: s.bridges.guarded, Events: s.events, Logger: s.log}
 	m.tokens.trust(&who)
+	if err := s.openCustomTopics(&who); err != nil {
+		return err
+	}
 	s.tenants = tenants.New(who)
 	o := control.Options{
-		Store: st, Apply: s.tenants.Apply, Impact: s.tenants.Impact, Domain: s.cfg.Domain,
+		Store: st, Apply: s.changed, TopicEndpoint: s.topicEndpoint, Impact: s.tenants.Impact, Domain: s.cfg.Domain,
 		Rules:     namespace.Rules{Limits: checkResourceLimits},
 		Endpoints: s.push, EventSubscriptions: subscription.Rules{PlainHTTP: s.cfg.Webhooks.PlainHTTP},
 		Operators: []operator.Operator{{Name: "local", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf(token)}},

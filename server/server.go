@@ -19,6 +19,7 @@ import (
 	"gridmq/delivery/push"
 	"gridmq/gateway"
 	"gridmq/listener"
+	"gridmq/server/customtopics"
 	"gridmq/server/tenants"
 	"gridmq/store"
 )
@@ -74,6 +75,7 @@ type Server struct {
 	localCA   string                               // its certificate, when the server made its own
 	spaces    atomic.Pointer[map[string]Namespace] // of the configuration
 	tenants   *tenants.Tenants
+	custom    *customtopics.Topics
 	plane     *control.Plane
 	domains   *domains
 	events    *delivery.Plane

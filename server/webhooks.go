@@ -93,6 +93,9 @@ func (s *Server) origin(namespace string) string {
 	if o := s.cfg.Webhooks.Origin; o != "" {
 		return o
 	}
+	if namespace == delivery.CustomTopics {
+		return customOrigin
+	}
 	if v := s.tenants.View(namespace); v != nil && len(v.Hosts) > 0 {
 		return v.Hosts[0]
 	}

@@ -55,22 +55,33 @@ func subscriptionKind(rules Rules) *Kind {
 			return n.(*subscription.Subscription).Fits(parent.(*eventtopic.Topic), ns.(*namespace.Namespace))
 		},
 		Asks: func(n, old any) string {
-			s := n.(*subscription.Subscription)
-			if was, _ := old.(*subscription.Subscription); rules.Endpoint == nil || was != nil && was.Endpoint() == s.Endpoint() {
-				return ""
-			}
-			return s.Endpoint()
+			was, _ := old.(*subscription.Subscription)
+			return rules.asks(n.(*subscription.Subscription), was)
 		},
 		Ask: func(ctx context.Context, ns string, n any) error {
 			s := n.(*subscription.Subscription)
-			err := rules.Endpoint(ctx, ns, s.Destination)
-			if err == nil {
-				return nil
-			}
-			if e, ok := errors.AsType[*url.Error](err); ok {
-				err = e.Err // what it says before is the whole URL, which may hold a key
-			}
-			return &identity.FieldError{Field: s.EndpointField(), Reason: "the attempt to validate the endpoint failed: " + err.Error()}
+			return rules.ask(ctx, ns, s, s.EndpointField())
 		},
 	}
+}
+
+// asks is the endpoint that has to agree before s takes the place of old, which may be
+// nil; empty: none has to.
+func (r *Rules) asks(s, old *subscription.Subscription) string {
+	if r.Endpoint == nil || old != nil && old.Endpoint() == s.Endpoint() {
+		return ""
+	}
+	return s.Endpoint()
+}
+
+// ask asks the endpoint of s, which is what a field names.
+func (r *Rules) ask(ctx context.Context, ns string, s *subscription.Subscription, field string) error {
+	err := r.Endpoint(ctx, ns, s.Destination)
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // what it says before is the whole URL, which may hold a key
+	}
+	return &identity.FieldError{Field: field, Reason: "the attempt to validate the endpoint failed: " + err.Error()}
 }

@@ -120,7 +120,7 @@ func (k Key) group() [2]string {
 		return [2]string{Process, k.Kind}
 	}
 	parent, _, nested := strings.Cut(k.Name, "/")
-	if nested && k.Namespace != Process {
+	if nested && (k.Namespace != Process || k.Kind == CustomSubscriptions) {
 		return [2]string{k.Namespace, k.Kind + "/" + parent}
 	}
 	return [2]string{k.Namespace, k.Kind}

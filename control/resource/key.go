@@ -24,11 +24,11 @@ func NewKey(namespace string, kind *Kind, name string) Key {
 // namespace and for what belongs to the process.
 func (k Key) ParentKey(kind *Kind) Key {
 	switch {
-	case k.Namespace == Process || k.Kind == Namespaces:
-		return Key{}
 	case kind.Parent != "":
 		parent, _, _ := strings.Cut(k.Name, "/")
 		return Key{k.Namespace, kind.Parent, parent}
+	case k.Namespace == Process || k.Kind == Namespaces:
+		return Key{}
 	}
 	return namespaceKey(k.Namespace)
 }

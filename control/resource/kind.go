@@ -16,6 +16,9 @@ const (
 	Bans            = "bans"
 	Topics          = "topics"
 	Subscriptions   = "eventSubscriptions"
+
+	CustomTopics        = "customTopics"
+	CustomSubscriptions = "customTopicSubscriptions"
 )
 
 // Actions of kinds.
@@ -41,6 +44,9 @@ type Kind struct {
 	CaseSensitive bool
 	// Extension is whether it is ours alone, outside of Resource Manager's tree.
 	Extension bool
+	// Apart is whether it lies below a resource group, beside namespaces, or below what
+	// does: Name is then for keys only, and paths have the last word of Type.
+	Apart bool
 	// Actions are what a POST can do with one, as "listKeys".
 	Actions []string
 	// Patchable is whether PATCH works.

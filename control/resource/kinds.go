@@ -28,9 +28,9 @@ type Rules struct {
 	Endpoint func(ctx context.Context, namespace string, d *delivery.Destination) error
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// TopicExists says whether there is a topic with a resource id that is not one
-	// of a namespace's own. Default: there is none.
-	TopicExists func(id string) bool
+	// CustomTopic says why messages cannot be routed to the topic with a resource id
+	// that is not one of a namespace's own; empty: they can. Default: there is none.
+	CustomTopic func(id string) (wrong string)
 	// Ownership looks for the proof that custom domains belong to whoever names
 	// them, and sets their states in n. old is nil for a new namespace. Default:
 	// they stay Pending.
@@ -68,7 +68,7 @@ func Kinds(rules Rules) []*Kind {
 	operators.Stored = func(n any) []byte { return wrap(n.(*operator.Operator).EncodeStored()) }
 
 	return []*Kind{groupKind(), operators, namespaceKind(rules), certificates, groups, spaces, clients, bindings,
-		topicKind(), subscriptionKind(rules), bans, assignments}
+		topicKind(), subscriptionKind(rules), customTopicKind(rules), customSubscriptionKind(rules), bans, assignments}
 }
 
 // claimName: an authentication name is one client's in every spelling.
@@ -203,8 +203,15 @@ func fieldOf(n *namespace.Namespace, topic string) string {
 func checkRoutes(n *namespace.Namespace, rules Rules) error {
 	var faults []error
 	for _, id := range n.Topics {
-		if ownTopic(n, id) == "" && (rules.TopicExists == nil || !rules.TopicExists(id)) {
-			faults = append(faults, &identity.FieldError{Field: fieldOf(n, id), Reason: "there is no topic with this resource id"})
+		if ownTopic(n, id) != "" {
+			continue
+		}
+		wrong := "there is no topic with this resource id"
+		if rules.CustomTopic != nil {
+			wrong = rules.CustomTopic(id)
+		}
+		if wrong != "" {
+			faults = append(faults, &identity.FieldError{Field: fieldOf(n, id), Reason: wrong})
 		}
 	}
 	return errors.Join(faults...)

@@ -37,6 +37,14 @@ var seeds = []string{
 	`{"properties":{"roleDefinitionId":"acdd72a7-3385-48ef-bd42-f606fba81ae7","principalId":"p","principalType":"Group"}}`,
 	`{"properties":{"role":"Owner","scope":"subscriptions/x/","tokenHash":"` + strings.Repeat("0A", 32) + `"}}`,
 	`{"properties":{"clientId":"c","address":"10.1.2.3/8","expires":"2026-03-02T07:41:09.5+01:00","reason":"r"}}`,
+	`{"properties":{"destination":{"endpointType":"WebHook","properties":{"endpointUrl":"https://a.example/topics/t:publish?k=v","maxEventsPerBatch":7,
+	  "deliveryAttributeMappings":[{"name":"aeg-sas-key","type":"Static","properties":{"value":"v","isSecret":true}}]}},
+	  "filter":{"subjectBeginsWith":"A","subjectEndsWith":"b","includedEventTypes":["x"],"isSubjectCaseSensitive":false,
+	    "advancedFilters":[{"operatorType":"NumberIn","key":"data.n","values":[1,2]},{"operatorType":"StringIn","key":"eventType","values":["y"]}]},
+	  "retryPolicy":{"maxDeliveryAttempts":3,"EventTimeToLiveInMinutes":60},"labels":["l"],"expirationTimeUtc":"2099-01-01T00:00:00Z",
+	  "deadLetterDestination":{"endpointType":"StorageBlob","properties":{"blobContainerName":"dead","resourceId":"/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/letters"}},
+	  "gridmq":{"forward":true}}}`,
+	`{"location":"x","kind":"Azure","properties":{"inputSchema":"EventGridSchema","disableLocalAuth":true}}`,
 	`{"properties":{"encodedCertificate":"` + testCA + `","description":"d"}}`,
 }
 

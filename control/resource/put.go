@@ -179,8 +179,8 @@ func (w *write) mayPut(p *Put, old *Resource) error {
 		return fail(Conflict, "", "Namespace %q is being deleted.", old.Name)
 	case !strings.EqualFold(old.Scope, p.Scope):
 		return fail(Conflict, "", "%s %q exists at another scope.", singular(p.Kind.Name), last(old.Name))
-	case p.Kind.Name == Namespaces && !old.liesIn(p.Subscription, p.Group):
-		return fail(Conflict, "name", "The name %q is taken by a namespace of another resource group.", old.Name)
+	case (p.Kind.Name == Namespaces || p.Kind.Name == CustomTopics) && !old.liesIn(p.Subscription, p.Group):
+		return fail(Conflict, "name", "The name %q is taken by one of another resource group.", old.Name)
 	}
 	return nil
 }
@@ -197,6 +197,10 @@ func (w *write) parent(k Key, kind *Kind) error {
 	}
 	ns := w.get(namespaceKey(k.Namespace))
 	switch {
+	case k.Namespace == Process && w.get(p) != nil: // it lies in no namespace
+		return nil
+	case k.Namespace == Process:
+		return fail(NoParent, "", "%s %q was not found.", p.Kind, p.Name)
 	case ns == nil:
 		return fail(NoParent, "", "Namespace %q was not found.", k.Namespace)
 	case ns.Deleting:

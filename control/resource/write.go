@@ -68,7 +68,9 @@ func (w *write) plan(q *Request, old, next *Resource) error {
 	w.batch.Put([]byte(k.document()), next.encode())
 	w.fence(k)
 	if p := k.ParentKey(q.Kind); p != (Key{}) {
-		w.fence(namespaceKey(k.Namespace))
+		if k.Namespace != Process {
+			w.fence(namespaceKey(k.Namespace))
+		}
 		if p.Kind != Namespaces {
 			w.fence(p)
 		}

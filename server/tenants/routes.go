@@ -34,6 +34,7 @@ type router struct {
 	namespace string
 	table     *route.Table
 	plane     EventPlane
+	custom    func(id string) *delivery.Stream
 	stats     *RoutingStats
 
 	log     *slog.Logger
@@ -63,7 +64,7 @@ func (n *tenant) openRouter() *router {
 	if err == nil && c.Topic == (route.Destination{}) && len(c.Routes) == 0 {
 		return nil
 	}
-	r := &router{namespace: n.spelled(), plane: n.t.o.Events, stats: &n.t.routing, log: n.t.log}
+	r := &router{namespace: n.spelled(), plane: n.t.o.Events, custom: n.t.o.CustomTopic, stats: &n.t.routing, log: n.t.log}
 	r.streams.Store(&map[route.Destination]*delivery.Stream{})
 	if err == nil {
 		r.table, err = route.Compile(n.spelled(), c)
@@ -172,10 +173,13 @@ func (r *router) stream(to route.Destination) *delivery.Stream {
 	if s := (*r.streams.Load())[to]; s != nil {
 		return s
 	}
-	if to.Topic == "" {
-		return nil
+	var s *delivery.Stream
+	switch {
+	case to.Topic != "":
+		s = r.plane.Stream(r.namespace, to.Topic)
+	case to.Custom != "":
+		s = r.custom(to.Custom)
 	}
-	s := r.plane.Stream(r.namespace, to.Topic)
 	if s != nil {
 		r.remember(to, s)
 	}

@@ -22,6 +22,7 @@ import (
 	"gridmq/broker"
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
+	"gridmq/delivery"
 	"gridmq/identity"
 	"gridmq/identity/jwtauth"
 	"gridmq/identity/webhookauth"
@@ -51,6 +52,9 @@ type Options struct {
 	Guard func(broker.NamespaceConfig) broker.NamespaceConfig
 	// Events is told of topics and event subscriptions. nil: there are none in force.
 	Events EventPlane
+	// CustomTopic is a topic that messages are routed to although it belongs to no
+	// namespace, by its resource id; nil: there is none. Default: there are none.
+	CustomTopic func(id string) *delivery.Stream
 	// Logger receives the room's events. Default: none.
 	Logger *slog.Logger
 }
@@ -77,6 +81,9 @@ func New(o Options) *Tenants {
 	}
 	if o.Blame == nil {
 		o.Blame = func(netip.Addr) {}
+	}
+	if o.CustomTopic == nil {
+		o.CustomTopic = func(string) *delivery.Stream { return nil }
 	}
 	if o.Follow == nil {
 		o.Follow = func(string, *namespace.Namespace) {}
