@@ -135,6 +135,9 @@ func (a *changer) id(ctx context.Context, r *manifest.Resource) (string, error) 
 		}
 		return id.String(), nil
 	}
+	if r.Kind.Apart {
+		return a.places.topicID(ctx, r)
+	}
 	place := plane.Place{Subscription: r.Subscription, Group: r.Group}
 	name := r.Namespace
 	h, found, err := a.places.find(ctx, name)

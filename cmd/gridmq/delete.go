@@ -87,7 +87,7 @@ func (m *manageFlags) named(ctx context.Context, word string, names []string, sc
 		return nil, err
 	}
 	namespace := ""
-	if kind != manifest.Namespace && !strings.HasPrefix(scope, "/") {
+	if kind != manifest.Namespace && !kind.Apart && !strings.HasPrefix(scope, "/") {
 		h, err := m.home(ctx)
 		if err != nil {
 			return nil, err

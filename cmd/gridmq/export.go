@@ -37,7 +37,7 @@ in it.
 	m.register(cmd, true)
 	outputFlag(cmd, &output, "yaml", "json", "arm")
 	cmd.Flags().StringVarP(&file, "output-file", "O", "", "`file` to write instead of standard output")
-	cmd.Flags().BoolVar(&all, "all", false, "all namespaces")
+	cmd.Flags().BoolVar(&all, "all", false, "all namespaces, and custom topics")
 	cmd.RunE = m.run(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		write := map[string]func(io.Writer, []*manifest.Resource) error{
 			"yaml": manifest.WriteYAML, "json": manifest.WriteJSON, "arm": manifest.WriteARM}[output]
@@ -58,6 +58,13 @@ in it.
 				return err
 			}
 			list = append(list, inside...)
+		}
+		if all {
+			beside, err := m.everythingApart(ctx)
+			if err != nil {
+				return err
+			}
+			list = append(beside, list...) // which namespaces may route to
 		}
 		var b bytes.Buffer // whole or not at all
 		if err := write(&b, list); err != nil {
@@ -90,6 +97,9 @@ func (m *manageFlags) everything(ctx context.Context, h home, reading func(what 
 				return nil, err
 			}
 			list = append(list, r)
+			continue
+		}
+		if kind.Apart {
 			continue
 		}
 		reading(kind.Collection + " of " + h.name)

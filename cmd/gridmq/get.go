@@ -37,7 +37,8 @@ and -o json print can be given to gridmq apply again.
 
 The kinds are ` + strings.Join(manifest.KindNames(), ", ") + `;
 plurals and short names (ns, ca, group, space, binding, subscription, role) are understood.
-An EventSubscription is named with its topic, as orders/billing.
+An EventSubscription and a CustomTopicSubscription are named with their topics, as
+orders/billing. A CustomTopic belongs to no namespace.
 
 ` + manageHelp,
 		Example: `  gridmq get clients -n plant
@@ -160,6 +161,9 @@ func (m *manageFlags) list(ctx context.Context, kind *manifest.Kind, filter, sco
 	}
 	if kind == manifest.RoleAssignment && strings.HasPrefix(scope, "/") {
 		return m.client.List(ctx, strings.TrimSuffix(scope, "/")+assignmentsBelow, filter)
+	}
+	if kind.Apart {
+		return m.places.apart(ctx, kind, filter)
 	}
 	h, err := m.home(ctx)
 	if err != nil {

@@ -35,6 +35,9 @@ var columns = map[*manifest.Kind][]column{
 	manifest.Topic: {{"NAME", []string{"name"}}, {"RETENTION (DAYS)", []string{"properties.eventRetentionInDays"}}},
 	manifest.EventSubscription: {{"TOPIC", []string{"id"}}, {"NAME", []string{"name"}}, {"MODE", []string{"properties.deliveryConfiguration.deliveryMode"}},
 		{"EXPIRES", []string{"properties.expirationTimeUtc"}}, {"TYPES", []string{"properties.filtersConfiguration.includedEventTypes"}}},
+	manifest.CustomTopic: {{"NAME", []string{"name"}}, {"SCHEMA", []string{"properties.inputSchema"}}, {"ENDPOINT", []string{"properties.endpoint"}}},
+	manifest.CustomTopicSubscription: {{"TOPIC", []string{"id"}}, {"NAME", []string{"name"}}, {"ENDPOINT", []string{"properties.destination.properties.endpointBaseUrl"}},
+		{"FORWARD", []string{"properties.gridmq.forward"}}, {"TYPES", []string{"properties.filter.includedEventTypes"}}},
 	manifest.RoleAssignment: {{"NAME", []string{"name"}}, {"PRINCIPAL", []string{"properties.principalId"}}, {"TYPE", []string{"properties.principalType"}},
 		{"ROLE", []string{"properties.roleDefinitionId"}}, {"SCOPE", []string{"properties.scope"}}},
 }

@@ -32,6 +32,17 @@ func (p Place) ID(namespace string, below ...string) string {
 	return "/" + strings.Join(parts, "/")
 }
 
+// TopicID is the resource id of a custom topic, or of something below it, as ID of a
+// namespace.
+func (p Place) TopicID(topic string, below ...string) string {
+	parts := append([]string{"subscriptions", cmp.Or(p.Subscription, defaultSubscription),
+		"resourceGroups", cmp.Or(p.Group, defaultGroup), "providers", "Microsoft.EventGrid", "topics", topic}, below...)
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return "/" + strings.Join(parts, "/")
+}
+
 // A Resource is one as the server shows it.
 type Resource struct {
 	ID         string            `json:"id"`

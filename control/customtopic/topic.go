@@ -106,7 +106,7 @@ func (t *Topic) body() map[string]any {
 	for _, p := range t.Network.Inbound {
 		rules = append(rules, map[string]any{"ipMask": p.String(), "action": "Allow"})
 	}
-	b := map[string]any{"location": t.Location, "kind": "Azure", "sku": map[string]any{"name": "Basic"},
+	b := map[string]any{"location": t.Location, "sku": map[string]any{"name": "Basic"},
 		"properties": map[string]any{"inputSchema": t.Schema.String(), "publicNetworkAccess": t.Network.Access.String(),
 			"inboundIpRules": rules, "disableLocalAuth": t.DisableLocalAuth, "minimumTlsVersionAllowed": "1.2"}}
 	if t.Tags != nil {

@@ -18,6 +18,8 @@ type Kind struct {
 	// Parent is the kind below which it lies; nil: a namespace, or nothing. Its names
 	// are then "<parent's name>/<name>".
 	Parent *Kind
+	// Apart is whether it lies in a resource group, beside namespaces, or below what does.
+	Apart bool
 }
 
 const (
@@ -41,14 +43,18 @@ var (
 	PermissionBinding = child("PermissionBinding", "permissionBindings", 2, "binding", "bindings")
 	EventSubscription = &Kind{Name: "EventSubscription", Collection: "eventSubscriptions", Type: namespaceType + "/topics/eventSubscriptions", Order: 3,
 		Short: []string{"subscription", "subscriptions"}, Parent: Topic}
+	// Namespaces may route to them, so they come first.
+	CustomTopic             = &Kind{Name: "CustomTopic", Collection: "topics", Type: provider + "topics", Order: -1, Apart: true}
+	CustomTopicSubscription = &Kind{Name: "CustomTopicSubscription", Collection: "eventSubscriptions", Type: provider + "topics/eventSubscriptions", Order: 3,
+		Parent: CustomTopic, Apart: true}
 	RoleAssignment = &Kind{Name: "RoleAssignment", Collection: "roleAssignments", Type: assignmentType, Order: 4, Short: []string{"role", "roles"}}
 )
 
 // routingOrder is that of a namespace which routes to topics of its own: they come first.
 const routingOrder = 2
 
-// Kinds are all, in an order in which they can be created.
-var Kinds = []*Kind{Namespace, CACertificate, ClientGroup, TopicSpace, Client, PermissionBinding, Topic, EventSubscription, RoleAssignment}
+// Kinds are all. What a word means that two have in common, the first of them is.
+var Kinds = []*Kind{Namespace, CACertificate, ClientGroup, TopicSpace, Client, PermissionBinding, Topic, EventSubscription, CustomTopic, CustomTopicSubscription, RoleAssignment}
 
 func init() { Client.CaseSensitive = true }
 

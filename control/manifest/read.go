@@ -151,13 +151,13 @@ func (d *documentReader) place(r *Resource, n *yaml.Node) {
 	}
 }
 
-// bodyMembers are what is sent; only a Namespace has more than properties.
+// bodyMembers are what is sent; only a Namespace and a CustomTopic have more than properties.
 var bodyMembers = []string{"properties", "location", "tags", "sku", "identity"}
 
 func (d *documentReader) body(r *Resource, o map[string]any) {
 	for _, name := range bodyMembers {
 		v := member(o, name)
-		if v == nil || r.Kind != Namespace && name != "properties" {
+		if v == nil || r.Kind != Namespace && r.Kind != CustomTopic && name != "properties" {
 			continue
 		}
 		if _, isObject := v.(map[string]any); !isObject && name != "location" {
@@ -190,7 +190,7 @@ func (d *documentReader) finish(r *Resource, scope string) {
 	} else if scope != "" {
 		fault("scope", "only a RoleAssignment has a scope")
 	}
-	if r.Namespace == "" && r.Scope == "" {
+	if r.Namespace == "" && r.Scope == "" && !r.Kind.Apart {
 		r.Namespace = d.options.Namespace
 	}
 	r.Subscription = firstText(r.Subscription, d.options.Subscription)
@@ -201,7 +201,9 @@ func (d *documentReader) finish(r *Resource, scope string) {
 	switch {
 	case r.Name == "":
 		fault("name", "is needed")
-	case r.Namespace == "" && r.Scope == "":
+	case r.Namespace != "" && r.Kind.Apart:
+		fault("namespace", "a %s belongs to none", r.Kind.Name)
+	case r.Namespace == "" && r.Scope == "" && !r.Kind.Apart:
 		fault("namespace", "is needed: the namespace it belongs to, here or with -n")
 	case strings.ContainsAny(r.Namespace, "/\x00"):
 		fault("namespace", "may not have a slash")

@@ -147,7 +147,10 @@ func (d *documentReader) arm(n *yaml.Node, o map[string]any, fault func(string, 
 		fault("name", fmt.Errorf("%q has %d parts: %s wants %d", text(o, "name"), len(names), r.Kind.Type, want))
 		return
 	}
-	if r.Kind != Namespace && r.Kind != RoleAssignment {
+	switch {
+	case r.Kind.Apart:
+		r.Name = strings.Join(names, "/")
+	case r.Kind != Namespace && r.Kind != RoleAssignment:
 		r.Namespace, r.Name = names[0], strings.Join(names[1:], "/")
 	}
 	d.body(r, o)

@@ -36,8 +36,10 @@ func Shown(raw []byte) (*Resource, error) {
 		delete(identity, "principalId")
 		delete(identity, "tenantId")
 	}
-	if p, ok := r.Body["properties"].(map[string]any); ok && r.Kind == RoleAssignment {
-		delete(p, "scope")
+	if p, ok := r.Body["properties"].(map[string]any); ok {
+		for _, name := range map[*Kind][]string{RoleAssignment: {"scope"}, CustomTopic: {"endpoint", "metricResourceId"}, CustomTopicSubscription: {"topic"}}[r.Kind] {
+			delete(p, name)
+		}
 	}
 	return r, nil
 }
@@ -88,8 +90,8 @@ func (r *Resource) members() (list []pair) {
 	add("kind", r.Kind.Name, true)
 	add("namespace", r.Namespace, r.Kind != Namespace && r.Namespace != "")
 	add("name", r.Name, true)
-	add("subscription", r.Subscription, r.Kind == Namespace && r.Subscription != "" && r.Subscription != DefaultSubscription)
-	add("resourceGroup", r.Group, r.Kind == Namespace && r.Group != "" && r.Group != DefaultGroup)
+	add("subscription", r.Subscription, (r.Kind == Namespace || r.Kind.Apart) && r.Subscription != "" && r.Subscription != DefaultSubscription)
+	add("resourceGroup", r.Group, (r.Kind == Namespace || r.Kind.Apart) && r.Group != "" && r.Group != DefaultGroup)
 	add("scope", r.Scope, r.Scope != "")
 	add("scope", strings.Join(r.Below, "/"), len(r.Below) > 0)
 	for _, name := range []string{"location", "tags", "sku", "identity", "properties"} {
@@ -234,7 +236,7 @@ func (r *Resource) arm(ix Index) map[string]any {
 }
 
 func (r *Resource) armName() string {
-	if r.Kind == Namespace || r.Kind == RoleAssignment {
+	if r.Kind == Namespace || r.Kind == RoleAssignment || r.Kind.Apart {
 		return r.Name
 	}
 	return r.Namespace + "/" + r.Name
