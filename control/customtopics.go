@@ -111,7 +111,7 @@ func (c *call) routeCustomTopic(sub, group string, p path) func() error {
 // customTopicThing is a custom topic in its place; in another one it does not exist.
 func (c *call) customTopicThing(sub, group, name string) *thing {
 	t := &thing{kind: c.plane.customTopicKind(), namespace: resource.Process, name: name, id: customTopicID(sub, group, name),
-		action: customTopicType, sub: sub, group: group}
+		action: customTopicType, sub: sub, group: group, basic: c.r.Method != http.MethodPatch}
 	if r := c.plane.customTopic(name); r != nil && strings.EqualFold(r.Subscription, sub) && strings.EqualFold(r.Group, group) {
 		t.existing, t.sub, t.group = r, r.Subscription, r.Group
 	}
@@ -164,7 +164,7 @@ func (c *call) listCustomTopics(sub, group string) error {
 // name it.
 func (c *call) customSubscriptionThing(topic *thing, name string, nested bool) *thing {
 	t := &thing{kind: c.plane.customSubscriptionKind(), namespace: resource.Process, name: topic.name + "/" + name,
-		id: topic.id + belowTopic + name, action: eventGrid + "/eventSubscriptions"}
+		id: topic.id + belowTopic + name, action: eventGrid + "/eventSubscriptions", basic: c.r.Method != http.MethodDelete}
 	if topic.existing == nil {
 		t.above = refuse(http.StatusNotFound, codeNoParent, "The topic %q was not found.", topic.id)
 	} else {

@@ -48,7 +48,7 @@ func TestCustomTopicResource(t *testing.T) {
 		"properties.endpoint": "https://mq.test/topics/Orders/api/events", "tags.a": "b", "properties.disableLocalAuth": "false"})
 	tag := made.header.Get("ETag")
 	b.must(412, "PUT "+custom, `{}`, "If-None-Match", "*")
-	again := b.must(200, "PUT "+strings.ToLower(custom), made.text, "If-Match", tag)
+	again := b.must(201, "PUT "+strings.ToLower(custom), made.text, "If-Match", tag)
 	b.wantMembers(again, map[string]string{"id": custom, "name": "Orders"})
 	b.must(412, "PUT "+custom, `{}`, "If-Match", `"1"`)
 	b.wantMembers(b.must(200, "PATCH "+custom, `{"tags":{"c":"d"},"properties":{"publicNetworkAccess":"Disabled"}}`),
@@ -85,7 +85,7 @@ func TestCustomTopicResource(t *testing.T) {
 
 	b.must(403, "PUT "+custom, `{}`, "Authorization", "Bearer reader-token")
 	b.must(403, "GET "+custom, "", "Authorization", "Bearer plantreader-token")
-	b.must(200, "DELETE "+custom, "")
+	b.must(204, "DELETE "+custom, "")
 	b.must(404, "GET "+custom, "")
 }
 
@@ -102,7 +102,7 @@ func TestKeysOfCustomTopics(t *testing.T) {
 		t.Error("want key1 anew, and key2 as it was")
 	}
 	b.must(403, "POST "+custom+"/listKeys", "", "Authorization", "Bearer reader-token")
-	for _, a := range []answer{made, b.must(200, "GET "+custom, ""), b.must(200, "PUT "+custom, `{"keys":{"key1":"mine"}}`), b.must(200, "GET "+base+"/topics", "")} {
+	for _, a := range []answer{made, b.must(200, "GET "+custom, ""), b.must(201, "PUT "+custom, `{"keys":{"key1":"mine"}}`), b.must(200, "GET "+base+"/topics", "")} {
 		if strings.Contains(a.text, "key2") || strings.Contains(a.text, key2) {
 			t.Errorf("a key is shown: %s", a.text)
 		}
@@ -128,7 +128,7 @@ func TestCustomSubscription(t *testing.T) {
 		"properties.destination.properties.endpointBaseUrl": "https://a.example/in"})
 	b.wantMembers(b.must(200, "GET "+nested, ""), map[string]string{"id": nested, "type": "Microsoft.EventGrid/topics/eventSubscriptions"})
 	for _, patch := range []string{`{"filter":{"subjectEndsWith":"/b"},"retryPolicy":{"maxDeliveryAttempts":3}}`, `{"properties":{"retryPolicy":{"maxDeliveryAttempts":3}}}`} {
-		b.wantMembers(b.must(200, "PATCH "+asAz, patch), map[string]string{"properties.filter.subjectEndsWith": "/b", "properties.filter.subjectBeginsWith": "a/",
+		b.wantMembers(b.must(201, "PATCH "+asAz, patch), map[string]string{"properties.filter.subjectEndsWith": "/b", "properties.filter.subjectBeginsWith": "a/",
 			"properties.retryPolicy.maxDeliveryAttempts": "3"})
 	}
 	for _, a := range []answer{made, b.must(200, "GET "+asAz, ""), b.must(200, "GET "+custom+"/eventSubscriptions", "")} {
@@ -164,7 +164,7 @@ func TestCustomSubscription(t *testing.T) {
 			t.Errorf("%.120s: %d %s, want %s", body, a.status, a.text, want)
 		}
 	}
-	b.must(200, "DELETE "+custom, "")
+	b.must(204, "DELETE "+custom, "")
 	b.must(201, "PUT "+custom, `{}`)
 	if got := b.must(200, "GET "+custom+"/eventSubscriptions", "").names(); len(got) != 0 {
 		t.Errorf("a new topic has the event subscriptions of the one before it: %v", got)
@@ -181,7 +181,7 @@ func TestSecretsOfCustomSubscriptions(t *testing.T) {
 	}
 	const there = "https://far.example/topics/t/api/events"
 	b.must(201, "PUT "+asAz, with(there, `,"value":"s3cret"`))
-	b.must(200, "PUT "+asAz, with(there, ""))
+	b.must(201, "PUT "+asAz, with(there, ""))
 	if a := b.must(200, "POST "+asAz+"/getDeliveryAttributes", ""); !strings.Contains(a.text, "s3cret") {
 		t.Errorf("the secret is gone: %s", a.text)
 	}
@@ -215,8 +215,8 @@ func TestAskedEndpoint(t *testing.T) {
 		return fmt.Sprintf(`{"properties":{"gridmq":{"forward":%v},"destination":{"endpointType":"WebHook","properties":{"endpointUrl":"%s"%s}}}}`, forward, url, header)
 	}
 	b.must(201, "PUT "+asAz, body(true))
-	b.must(200, "PUT "+asAz, body(true))
-	b.must(200, "PUT "+asAz, body(false))
+	b.must(201, "PUT "+asAz, body(true))
+	b.must(201, "PUT "+asAz, body(false))
 	want := []string{"custom_topics https://refuses.example/in false", "custom_topics " + url + " true", "custom_topics " + url + " false"}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %q, want %q", asked, want)
@@ -303,5 +303,5 @@ func TestRouteToCustomTopics(t *testing.T) {
 	}
 	b.must(201, "PUT "+plant, route(strings.ToLower(custom)))
 	b.must(200, "PATCH "+plant, `{"properties":{"gridmq":{"routes":[{"destination":"`+custom+`","topicFilter":"a/#"}]}}}`)
-	b.must(200, "DELETE "+custom, "") // as in Azure: messages are dropped and counted from now on
+	b.must(204, "DELETE "+custom, "") // as in Azure: messages are dropped and counted from now on
 }

@@ -25,6 +25,7 @@ type thing struct {
 
 	shownType string              // with id, how it is shown; empty: as it is
 	rewrite   func([]byte) []byte // what a body is made into first; nil: nothing else
+	basic     bool                // what was changed is answered 201, what was deleted 204: clients of the older API take nothing else
 }
 
 // methods that a thing has.
@@ -104,7 +105,7 @@ func (c *call) putThing(t *thing, patch bool) error {
 		}
 	}
 	status := http.StatusOK
-	if out.Created() {
+	if out.Created() || t.basic {
 		status = http.StatusCreated
 	}
 	c.w.Header().Set("ETag", etag(out.New))
@@ -135,7 +136,7 @@ func (c *call) deleteThing(t *thing) error {
 		return err
 	case q.DryRun:
 		return c.answerDryRun(t, out)
-	case out.Old == nil:
+	case out.Old == nil, t.basic:
 		c.answer(http.StatusNoContent, nil)
 	default:
 		c.answer(http.StatusOK, nil)
