@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gridmq/cmd/gridmq/manifest"
+	"gridmq/control/manifest"
 	plane "gridmq/control/client"
 )
 

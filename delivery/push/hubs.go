@@ -69,7 +69,7 @@ func (x *pusher) roundHub(sub *delivery.Subscription) (more bool) {
 	for _, one := range all {
 		more = more || one.answer.outcome == delivery.Canceled // it can be taken again, and nobody is woken for it
 		p.o.Observe(x.box.Namespace(), one.answer.outcome, len(one.attempts), time.Since(start))
-		x.settle(&message{attempts: one.attempts}, one.answer)
+		x.settle(sub.Schedule, &message{attempts: one.attempts}, one.answer)
 	}
 	x.learn(ofHub(all))
 	return more

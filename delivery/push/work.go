@@ -101,7 +101,7 @@ func (x *pusher) sendAll(t *target, all []*message) (again bool) {
 			all = append(m.halves(), all...)
 			continue
 		}
-		x.settle(t, m, a)
+		x.settle(t.schedule, m, a)
 		x.learn(a)
 	}
 	return false
@@ -144,7 +144,7 @@ func (x *pusher) attempt(t *target, m *message) answer {
 }
 
 // settle says what became of m.
-func (x *pusher) settle(t *target, m *message, a answer) {
+func (x *pusher) settle(s delivery.Schedule, m *message, a answer) {
 	switch a.outcome {
 	case delivery.Succeeded:
 		x.note(x.box.Delivered(m.attempts))
@@ -158,7 +158,7 @@ func (x *pusher) settle(t *target, m *message, a answer) {
 	for i, one := range m.attempts {
 		list[i].Attempt = one
 		if !a.final {
-			list[i].Next = nextBy(t.schedule, one.Began, one.Count, now, a.delay)
+			list[i].Next = nextBy(s, one.Began, one.Count, now, a.delay)
 		}
 	}
 	x.note(x.box.Failed(list, a.outcome))
