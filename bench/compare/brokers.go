@@ -70,7 +70,13 @@ func (g gridMQ) command(dir string, w workload) (*launch, error) {
 		"--log-level", "warn",
 	}}
 	if w.tls {
-		l.prepare = func(ctx context.Context) error { return g.secure(ctx, dir, w.connections()) }
+		l.prepare = func(ctx context.Context) error {
+			err := g.secure(ctx, dir, w)
+			if err == nil && w.events != nil {
+				l.events, err = g.events(ctx, dir, w.hooks)
+			}
+			return err
+		}
 	}
 	for _, setting := range g.settings {
 		l.args = append(l.args, "--set", setting)

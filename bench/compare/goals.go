@@ -53,6 +53,9 @@ func (r *results) findings(w workload, i int) (fs []finding) {
 		fs = append(fs, f)
 	}
 	none("lost", s.lost)
+	if w.events != nil { // nothing failed, nothing was restarted
+		none("duplicates", s.duplicates)
+	}
 	if w.is("sessions") {
 		none("out of order", s.outOfOrder)
 		if !w.kill && !w.crash { // after a crash what was not acknowledged in time comes again
@@ -93,6 +96,13 @@ func (r *results) value(g goal, w workload, i int) (v float64, what, format stri
 	case cpuAgainst:
 		base := r.summary(workload{name: g.base}, 0, self)
 		return s.perMillion / base.perMillion, "CPU against " + g.base, "%.2f"
+	case cpuBeyond:
+		base := r.summary(workload{name: g.base}, 0, self)
+		return s.perMillion - base.perMillion, "CPU-s per million above " + g.base, "%.2f"
+	case acksAgainst:
+		return r.against(w, i, g.base, acks), "p99 until PUBACK against " + g.base, "%.2f"
+	case deliveriesAgainst:
+		return r.against(w, i, g.base, deliveries), "p99 of a subscriber against " + g.base, "%.2f"
 	case memory:
 		return s.rssPerUnit, "KiB a connection", "%.1f"
 	case seconds:

@@ -19,9 +19,10 @@ type sample struct {
 	units   uint64
 	seconds float64
 	cpu     time.Duration // of the phase
-	calls   uint64        // reads and writes of the phase; 0: not known
-	rss     float64       // KiB gained since the load began
-	peak    float64       // KiB, of the whole run
+	phase   load.Phase
+	calls   uint64  // reads and writes of the phase; 0: not known
+	rss     float64 // KiB gained since the load began
+	peak    float64 // KiB, of the whole run
 	res     *load.Result
 	err     error
 }
@@ -59,13 +60,13 @@ func (s *setup) measureAll(ctx context.Context) *results {
 	total, n := 0, 0
 	left := estimate{began: time.Now()}
 	for _, w := range s.workloads {
-		runs := s.rounds * len(s.brokersFor(w))
+		runs := s.roundsOf(w) * len(s.brokersFor(w))
 		total, left.total = total+runs, left.total+time.Duration(runs)*w.lasts(s.duration)
 	}
 	fmt.Fprintf(os.Stderr, "%d to run, about %s; data folders in %s\n", total, about(left.total), s.dir)
 	for _, w := range s.workloads {
 		brokers := s.brokersFor(w)
-		for round := range s.rounds {
+		for round := range s.roundsOf(w) {
 			for i := range brokers {
 				b := brokers[(i+round)%len(brokers)]
 				if ctx.Err() != nil {
@@ -90,12 +91,17 @@ func (s *setup) measureAll(ctx context.Context) *results {
 	return res
 }
 
+func (s *setup) roundsOf(w workload) int { return cmp.Or(w.runs, s.rounds) }
+
 // brokersFor are the brokers that run w: of mosquitto one is enough where the two
 // do not differ.
 func (s *setup) brokersFor(w workload) (bs []broker) {
 	mosquitto := false
 	for _, b := range s.brokers {
 		_, is := b.(mosquittoBroker)
+		if is && w.events != nil {
+			continue
+		}
 		if w.once && is && mosquitto {
 			continue
 		}
@@ -109,6 +115,10 @@ func (w *workload) lasts(duration time.Duration) time.Duration {
 	switch w.scenario {
 	case "sessions", "retained", "idle":
 		return 9 * time.Second // their size is given, not their time; the slower broker's counts
+	case "publish", "routed", "posted", "pushed":
+		return 15 * time.Second // likewise
+	case "webhooks":
+		return 2 * time.Minute
 	case "latency":
 		duration *= latencyFactor
 	}
@@ -130,6 +140,10 @@ func (s *setup) measure(ctx context.Context, w workload, b broker) []sample {
 		return failed(err)
 	}
 	defer os.RemoveAll(dir)
+	if w.hooks, err = w.events.hooks(); err != nil {
+		return failed(err)
+	}
+	defer closeAll(w.hooks)
 	l, err := b.command(dir, w)
 	if err != nil {
 		return failed(err)
@@ -158,7 +172,7 @@ func (s *setup) measure(ctx context.Context, w workload, b broker) []sample {
 		if row.memory != "" {
 			cost.rss = phases[row.memory].rss
 		}
-		samples[i] = sample{units: ph.Units, seconds: ph.Seconds, cpu: cost.cpu, calls: cost.calls, rss: cost.rss, peak: max(peak, cost.peak), res: r, err: cost.err}
+		samples[i] = sample{phase: ph, units: ph.Units, seconds: ph.Seconds, cpu: cost.cpu, calls: cost.calls, rss: cost.rss, peak: max(peak, cost.peak), res: r, err: cost.err}
 	}
 	return samples
 }
@@ -170,7 +184,10 @@ const latencyFactor = 2
 // loadFor is the load of w on the broker p.
 func (s *setup) loadFor(w workload, p *process) (load.Options, error) {
 	o := w.o
-	o.URL, o.Duration = p.url, cmp.Or(o.Duration, s.duration)
+	o.URL, o.Events = p.url, p.launch.events
+	if !w.is("webhooks") {
+		o.Duration = cmp.Or(o.Duration, s.duration)
+	}
 	if w.is("latency") {
 		o.Duration *= latencyFactor
 	}
@@ -228,6 +245,9 @@ func (p *process) watch(o *load.Options) map[string]cost {
 		c := cost{cpu: now - cpu, rss: memory - before, peak: peak, err: err}
 		if p.cmd.Process.Pid == pid { // else a part of them has gone with a predecessor
 			c.calls = p.calls() - calls
+		}
+		if was, again := costs[phase]; again { // a phase that comes several times
+			c.cpu, c.calls = c.cpu+was.cpu, c.calls+was.calls
 		}
 		costs[phase] = c
 	}

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"gridmq/bench/load"
 )
 
 // A launch is a process to be started, again and again.
@@ -23,6 +25,7 @@ type launch struct {
 	args    []string
 	ready   func() (url string, err error)  // errNotYet: ask again
 	prepare func(ctx context.Context) error // what to do once, after the first start; nil: nothing
+	events  *load.Events                    // made by prepare, for workloads with events
 }
 
 var errNotYet = errors.New("not ready yet")

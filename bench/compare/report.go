@@ -50,9 +50,9 @@ func (r *results) goalsText() string {
 	case reached+len(missing) == 0:
 		return ""
 	case len(missing) == 0:
-		return fmt.Sprintf("All %d goals of issue 3 were met.\n\n", reached)
+		return fmt.Sprintf("All %d goals were met.\n\n", reached)
 	}
-	return fmt.Sprintf("Of %d goals of issue 3, %d were missed:\n\n* ", reached+len(missing), len(missing)) + strings.Join(missing, "\n* ") + "\n\n"
+	return fmt.Sprintf("Of %d goals, %d were missed:\n\n* ", reached+len(missing), len(missing)) + strings.Join(missing, "\n* ") + "\n\n"
 }
 
 const howToRead = "CPU is what the system has accounted to the broker's process, per million delivered messages\n" +

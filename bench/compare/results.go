@@ -64,6 +64,11 @@ func (r *results) summary(w workload, row int, broker string) summary {
 		if x.units > 0 && x.calls > 0 {
 			calls = append(calls, float64(x.calls)/float64(x.units))
 		}
+		for _, l := range x.phase.Acks {
+			if l != nil {
+				p50, p99, p999 = append(p50, l.P50), append(p99, l.P99), append(p999, l.P999)
+			}
+		}
 		if l := x.res.Latency; l != nil {
 			p50, p99, p999 = append(p50, l.P50), append(p99, l.P99), append(p999, l.P999)
 		}

@@ -26,9 +26,9 @@ const (
 const applyTimeout = 60 * time.Second
 
 // secure makes the namespace, with as many clients as there are certificates.
-func (g gridMQ) secure(ctx context.Context, dir string, clients int) error {
+func (g gridMQ) secure(ctx context.Context, dir string, w workload) error {
 	file := filepath.Join(dir, "bench.yaml")
-	if err := os.WriteFile(file, []byte(securedManifest(g.certs.ca, clients)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(securedManifest(g.certs.ca, w)), 0o600); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
@@ -44,11 +44,11 @@ func (g gridMQ) secure(ctx context.Context, dir string, clients int) error {
 
 // securedManifest describes the namespace: groups by attribute, and topic spaces of
 // which the one that allows the load is neither alone nor the first.
-func securedManifest(ca string, clients int) string {
+func securedManifest(ca string, w workload) string {
 	var m strings.Builder
 	fmt.Fprintf(&m, `kind: Namespace
 name: %[1]s
-properties: {topicSpacesConfiguration: {state: Enabled, clientAuthentication: {alternativeAuthenticationNameSources: [ClientCertificateSubject]}}, gridmq: {hosts: [%[3]s]}}
+properties: {topicSpacesConfiguration: {state: Enabled, %[4]s, clientAuthentication: {alternativeAuthenticationNameSources: [ClientCertificateSubject]}}, gridmq: {hosts: [%[3]s], routes: %[5]s}}
 ---
 {kind: CACertificate, namespace: %[1]s, name: bench-ca, properties: {encodedCertificateFile: %[2]q}}
 ---
@@ -61,17 +61,18 @@ properties: {topicSpacesConfiguration: {state: Enabled, clientAuthentication: {a
 {kind: TopicSpace, namespace: %[1]s, name: line, properties: {topicTemplates: ['lines/${client.attributes.line}/+/state', 'lines/alarm']}}
 ---
 {kind: TopicSpace, namespace: %[1]s, name: load, properties: {topicTemplates: ['bench/#']}}
-`, securedNamespace, ca, securedHost)
+`, securedNamespace, ca, securedHost, enrichments, w.events.routes())
 	for _, b := range [][2]string{{"devices", "own"}, {"lines", "line"}, {"devices", "load"}} {
 		for _, permission := range []string{"Publisher", "Subscriber"} {
 			fmt.Fprintf(&m, "---\n{kind: PermissionBinding, namespace: %s, name: %s-%s, properties: {clientGroupName: %s, topicSpaceName: %s, permission: %s}}\n",
 				securedNamespace, b[1], strings.ToLower(permission), b[0], b[1], permission)
 		}
 	}
-	for i := range clients {
+	for i := range w.connections() {
 		fmt.Fprintf(&m, "---\n{kind: Client, namespace: %s, name: %s, properties: {attributes: {kind: device, line: %d}}}\n",
 			securedNamespace, deviceName(i), i%10)
 	}
+	m.WriteString(w.events.manifest(w.hooks))
 	return m.String()
 }
 

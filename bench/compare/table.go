@@ -30,6 +30,9 @@ func oneLine(w workload, samples []sample) string {
 	if r.Expected > 0 {
 		parts = append(parts, thousands(float64(r.Lost))+" lost")
 	}
+	if r.Duplicates > 0 && w.events != nil {
+		parts = append(parts, thousands(float64(r.Duplicates))+" twice")
+	}
 	return strings.Join(parts, "; ")
 }
 
@@ -168,6 +171,7 @@ func (r *results) tables() string {
 	var b strings.Builder
 	b.WriteString(markdown(messageColumns, r.lines(false)))
 	b.WriteString(markdown(connectionColumns, r.lines(true)))
+	b.WriteString(markdown(turnColumns, r.turnLines()))
 	b.WriteString(markdown(goalColumns, r.goalLines()))
 	r.eachRow(func(w workload, i int) {
 		for _, broker := range r.setup.brokers {
@@ -184,7 +188,7 @@ func (r *results) print(w io.Writer) {
 	io.WriteString(w, "\n"+r.tables())
 	reached, missing := r.goals()
 	if reached+len(missing) > 0 {
-		fmt.Fprintf(w, "\nGoals of issue 3: %d met, %d missed\n", reached, len(missing))
+		fmt.Fprintf(w, "\nGoals: %d met, %d missed\n", reached, len(missing))
 	}
 	for _, line := range missing {
 		fmt.Fprintln(w, "  missed:", line)

@@ -25,7 +25,7 @@ const wantTables = `
 
 * w: mosquitto-nodelay failed: broken pipe
 
-Goals of issue 3: 2 met, 0 missed
+Goals: 2 met, 0 missed
 `
 
 func tableTrial() *trial {
@@ -51,14 +51,14 @@ func TestReport(t *testing.T) {
 	got := r.report()
 	for _, want := range []string{
 		"# Measured: GridMQ and mosquitto\n", "To reproduce: `make bench`", "Medians of 3 rounds", "* on a quiet evening\n",
-		"* gridmq was run with store.durability=relaxed\n", "All 2 goals of issue 3 were met.", "| w        | gridmq ", "* w: what it does\n",
+		"* gridmq was run with store.durability=relaxed\n", "All 2 goals were met.", "| w        | gridmq ", "* w: what it does\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the report does not say %q:\n%s", want, got)
 		}
 	}
 	r.took(self, 2, lost(1))
-	if got := r.report(); !strings.Contains(got, "Of 2 goals of issue 3, 1 were missed:\n\n* w: 1 lost, goal 0\n") {
+	if got := r.report(); !strings.Contains(got, "Of 2 goals, 1 were missed:\n\n* w: 1 lost, goal 0\n") {
 		t.Errorf("the report does not tell what was missed:\n%s", got)
 	}
 }

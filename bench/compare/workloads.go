@@ -19,7 +19,11 @@ type workload struct {
 	kill       bool // SIGKILL between store and drain
 	crash      bool // SIGKILL while half is stored
 	once       bool // mosquitto's no-delay option changes nothing that is measured
+	runs       int  // however many rounds there are; 0: as many
 	rows       []row
+
+	events *eventPlane           // GridMQ only
+	hooks  map[string]*load.Hook // of one run
 }
 
 // A row is a line of the table: a phase of a workload, with the numbers to reach.
@@ -35,23 +39,26 @@ type row struct {
 type goal struct {
 	measure    measure
 	limit, aim float64
-	base       string // of cpuAgainst: the workload to compare with
+	base       string // the workload, or the row of this one, to compare with
 }
 
 type measure int
 
 const (
-	cpuRatio   measure = iota // CPU against the cheaper mosquitto
-	cpuEach                   // CPU-seconds per million
-	cpuAgainst                // CPU against another workload of ours
-	memory                    // KiB per connection
-	seconds                   // the phase took
-	p99Rounds                 // rounds in which p99 was worse than the cheaper mosquitto's
+	cpuRatio          measure = iota // CPU against the cheaper mosquitto
+	cpuEach                          // CPU-seconds per million
+	cpuAgainst                       // CPU against another workload of ours
+	memory                           // KiB per connection
+	seconds                          // the phase took
+	cpuBeyond                        // CPU-seconds per million above another workload of ours
+	acksAgainst                      // p99 until PUBACK against another row of the workload
+	deliveriesAgainst                // p99 until an MQTT subscriber has it, likewise
+	p99Rounds                        // rounds in which p99 was worse than the cheaper mosquitto's
 )
 
 // connections is how many a run opens at the most.
 func (w *workload) connections() int {
-	for _, s := range load.Scenarios() {
+	for _, s := range append(load.Scenarios(), load.EventScenarios()...) {
 		if s.Name == w.scenario {
 			return cmp.Or(w.o.Publishers, s.Defaults.Publishers) + cmp.Or(w.o.Subscribers, s.Defaults.Subscribers)
 		}
@@ -88,7 +95,38 @@ func idle(limit, aim float64) []row {
 	return []row{{phase: "connect", memory: "hold", connections: true, goals: []goal{{measure: memory, limit: limit, aim: aim}}}}
 }
 
-// workloads are those of issue 3, part 2.
+// beside are the rows of webhooks: whatever an endpoint does, MQTT does not feel it.
+func beside() (rows []row) {
+	for _, name := range load.Turns() {
+		r := row{phase: name, delivers: name == load.TurnHealthy}
+		if name == load.TurnSlow || name == load.TurnDead {
+			r.goals = []goal{{measure: acksAgainst, limit: 1.1, base: load.TurnHealthy}, {measure: deliveriesAgainst, limit: 1.1, base: load.TurnHealthy}}
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// ofEvents are the workloads of issue 5, with clients as those over TLS have.
+func ofEvents() []workload {
+	return []workload{
+		{name: "events-plain", what: "20 publishers with 100 unacknowledged each, QoS 1, over TLS, with permission bindings; nobody subscribes, nothing is routed",
+			scenario: "publish", tls: true, events: &eventPlane{noRoute: true}, rows: []row{{phase: "publish", delivers: true}}},
+		{name: "events-routed", what: "the same routed to a topic, with two enrichments; then 8 consumers receive and acknowledge 100 events at a time over HTTPS",
+			scenario: "routed", tls: true, events: pulled(), rows: []row{
+				{phase: "publish", goals: []goal{{measure: cpuBeyond, limit: 6, base: "events-plain"}}}, {phase: "pull", delivers: true}}},
+		{name: "events-http", what: "8 publishers post batches of 100 events over HTTPS; then they are received as above",
+			scenario: "posted", tls: true, events: published(), rows: []row{{phase: "publish", delivers: true}}},
+		{name: "events-push", what: "routed events pushed to a webhook, one to a request", scenario: "pushed", tls: true, events: pushedIn(1),
+			o: load.Options{Messages: 40_000}, rows: []row{{phase: "push", delivers: true}}},
+		{name: "events-push-batch", what: "the same, up to 100 to a request", scenario: "pushed", tls: true, events: pushedIn(100),
+			rows: []row{{phase: "push", delivers: true}}},
+		{name: "events-webhooks", what: "20 publishers and a subscriber at 2,000 messages/s, routed in turn to a topic without a webhook, and with one that is healthy, takes 2 s for an answer, or is dead; 15 times a second each, one broker; in the end all are healthy and every event must have come",
+			scenario: "webhooks", tls: true, events: byTurns(), runs: 1, rows: beside()},
+	}
+}
+
+// workloads are those of issue 3, part 2, and of issue 5.
 func workloads() []workload {
 	at := func(q load.QoS) load.Options { return load.Options{QoS: q} }
 	kept := func(q load.QoS) load.Options { return load.Options{QoS: q, Persistent: true} }
@@ -110,7 +148,7 @@ func workloads() []workload {
 			rows: []row{{phase: "traffic", delivers: true, goals: []goal{{measure: cpuRatio, limit: 1}}}}},
 		{name: "latency-q0", what: "50 pairs at 5,000 messages/s, one to a write", scenario: "latency", o: at(load.QoS0), rows: paced()},
 		{name: "latency-q1", what: "50 pairs at 5,000 messages/s, one to a write, QoS 1", scenario: "latency", o: at(load.QoS1), rows: paced()},
-	}, stored()...)
+	}, append(stored(), ofEvents()...)...)
 }
 
 // stored are the workloads that are not steady traffic.

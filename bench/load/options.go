@@ -66,6 +66,10 @@ type Options struct {
 	// Phases of the sessions scenario to run. Default all: setup, store, drain,
 	// cleanup. Processes that share a Prefix can do one each.
 	Phases []string
+	// Rounds is how often webhooks takes its turns, each of them for Duration.
+	Rounds int
+	// Events is where the scenarios of the event plane find what they need.
+	Events *Events
 	// Keep leaves the retained messages of the retained scenario where they are.
 	Keep bool
 	// Connecting is how many connections are opened at the same time. Default 32.
@@ -112,15 +116,16 @@ func (o Options) withDefaults(s Scenario) Options {
 	o.Publishers = cmp.Or(o.Publishers, d.Publishers)
 	o.Subscribers = cmp.Or(o.Subscribers, d.Subscribers)
 	o.Messages = cmp.Or(o.Messages, d.Messages)
+	o.Rounds = cmp.Or(o.Rounds, d.Rounds)
 	o.Filters = cmp.Or(o.Filters, d.Filters)
 	o.KeepAlive = cmp.Or(o.KeepAlive, d.KeepAlive)
 	o.Rate = max(0, cmp.Or(o.Rate, d.Rate))
 	o.QoS = cmp.Or(o.QoS, d.QoS, QoS0)
 	o.Size = cmp.Or(o.Size, 200)
 	o.Window = cmp.Or(o.Window, 100)
-	o.Duration = cmp.Or(o.Duration, 10*time.Second)
+	o.Duration = cmp.Or(o.Duration, d.Duration, 10*time.Second)
 	o.Warmup = max(0, cmp.Or(o.Warmup, time.Second))
-	o.Patience = cmp.Or(o.Patience, 5*time.Second)
+	o.Patience = cmp.Or(o.Patience, d.Patience, 5*time.Second)
 	o.Connecting = cmp.Or(o.Connecting, 32)
 	if o.Prefix == "" {
 		var b [3]byte

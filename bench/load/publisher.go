@@ -30,7 +30,9 @@ type publisher struct {
 	// aim patches the topic of message n and tells its number in its stream.
 	aim func(n uint64, topic []byte) (seq uint64)
 	// tally, if set, counts acknowledged messages.
-	tally  *atomic.Uint64
+	tally *atomic.Uint64
+	// acks, if set, is told the stamp of each message that is acknowledged.
+	acks   func(stamp int64)
 	forget bool // the session ends with the connection
 
 	sent   atomic.Uint64 // messages handed to the socket
@@ -54,6 +56,7 @@ type publisher struct {
 type flight struct {
 	state byte // free, published or released
 	n     uint64
+	stamp int64
 }
 
 const (
@@ -209,7 +212,7 @@ func (p *publisher) encode(buf []byte, stamp int64) []byte {
 		seq = p.aim(n, b[p.tmpl.topic:p.tmpl.id])
 	}
 	if p.qos > 0 {
-		binary.BigEndian.PutUint16(b[p.tmpl.id:], p.takeID(n))
+		binary.BigEndian.PutUint16(b[p.tmpl.id:], p.takeID(n, stamp))
 	}
 	if h := b[p.tmpl.payload:]; len(h) >= headSize {
 		binary.BigEndian.PutUint64(h[8:], seq)
@@ -221,12 +224,12 @@ func (p *publisher) encode(buf []byte, stamp int64) []byte {
 
 // takeID finds a packet id that is not in use; there are four times as many as
 // the window lets be used.
-func (p *publisher) takeID(n uint64) uint16 {
+func (p *publisher) takeID(n uint64, stamp int64) uint16 {
 	for p.flights[p.lastID].state != free {
 		p.lastID = (p.lastID + 1) % len(p.flights)
 	}
 	id := p.lastID
-	p.flights[id] = flight{published, n}
+	p.flights[id] = flight{published, n, stamp}
 	p.lastID = (id + 1) % len(p.flights)
 	p.inflight++
 	return uint16(id + 1)
@@ -286,6 +289,9 @@ func (p *publisher) ack(first byte, body []byte) error {
 	}
 	if p.tally != nil {
 		p.tally.Add(1)
+	}
+	if p.acks != nil {
+		p.acks(f.stamp)
 	}
 	return nil
 }

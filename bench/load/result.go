@@ -44,6 +44,26 @@ type Phase struct {
 	Units   uint64  `json:"units"`
 	Unit    string  `json:"unit"`
 	Seconds float64 `json:"seconds"`
+	// Acks and Deliveries are of each time of a phase that comes several times: from a
+	// message to its PUBACK, and to an MQTT subscriber.
+	Acks       []*Latency `json:"acks,omitempty"`
+	Deliveries []*Latency `json:"deliveries,omitempty"`
+}
+
+// phase finds a phase by name, or appends it.
+func (r *Result) phase(name, unit string) *Phase {
+	for i := range r.Phases {
+		if r.Phases[i].Name == name {
+			return &r.Phases[i]
+		}
+	}
+	r.Phases = append(r.Phases, Phase{Name: name, Unit: unit})
+	return &r.Phases[len(r.Phases)-1]
+}
+
+func (p *Phase) add(units uint64, took time.Duration) {
+	p.Units += units
+	p.Seconds += took.Seconds()
 }
 
 // PerSecond is the rate of the phase.

@@ -28,9 +28,9 @@ type run struct {
 // Run puts the load of a scenario on a broker and returns when all has arrived,
 // or nothing more does. A Result comes with an error too, as far as it got.
 func Run(ctx context.Context, scenario string, o Options) (*Result, error) {
-	s, known := Lookup(scenario)
+	s, known := find(scenario)
 	if !known {
-		return nil, fmt.Errorf("unknown scenario %q: want one of %s", scenario, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("unknown scenario %q: want one of %s", scenario, strings.Join(append(Names(), EventNames()...), ", "))
 	}
 	o = o.withDefaults(s)
 	if err := o.check(); err != nil {
@@ -79,7 +79,7 @@ func (r *run) end(phase string, units uint64, unit string) {
 
 // endAfter is end for a phase whose work was done before now.
 func (r *run) endAfter(phase string, units uint64, unit string, took time.Duration) {
-	r.result.Phases = append(r.result.Phases, Phase{Name: phase, Units: units, Unit: unit, Seconds: took.Seconds()})
+	r.result.phase(phase, unit).add(units, took)
 	if r.Phase != nil {
 		r.Phase(phase, false)
 	}
@@ -157,16 +157,21 @@ func (c *crew) start(f func() error) {
 // ends. It returns how long the phase has taken: until now, or until the last
 // arrival where patience ran out.
 func (r *run) settle(ctx context.Context, done func() bool) (took time.Duration, err error) {
+	return r.settleOn(ctx, r.meter.moved, done)
+}
+
+// settleOn is settle where moved is what changes whenever anything arrives.
+func (r *run) settleOn(ctx context.Context, moved func() uint64, done func() bool) (took time.Duration, err error) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	last, since := r.meter.moved(), time.Now()
+	last, since := moved(), time.Now()
 	for !done() {
 		select {
 		case <-ctx.Done():
 			return since.Sub(r.began), context.Cause(ctx)
 		case now := <-tick.C:
-			if moved := r.meter.moved(); moved != last {
-				last, since = moved, now
+			if n := moved(); n != last {
+				last, since = n, now
 			} else if now.Sub(since) > r.Patience {
 				return since.Sub(r.began), nil
 			}

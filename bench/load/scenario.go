@@ -36,6 +36,40 @@ func Scenarios() []Scenario {
 	}
 }
 
+// EventScenarios are those of the event plane, which need Options.Events.
+func EventScenarios() []Scenario {
+	return []Scenario{
+		{"publish", "messages for nobody: what routing is held against",
+			Options{Publishers: 20, Messages: 800_000, QoS: QoS1}, (*run).toNobody},
+		{"routed", "messages become events, which are received and acknowledged",
+			Options{Publishers: 20, Subscribers: 8, Messages: 400_000, QoS: QoS1}, (*run).routedToPull},
+		{"posted", "events published over HTTP, received and acknowledged",
+			Options{Publishers: 8, Subscribers: 8, Messages: 400_000}, (*run).posted},
+		{"pushed", "messages become events, which are pushed to a webhook",
+			Options{Publishers: 20, Messages: 200_000, QoS: QoS1}, (*run).routedToPush},
+		{"webhooks", "messages become events whose webhook is healthy, slow, dead, in turn",
+			Options{Publishers: 20, Subscribers: 8, Rate: 2000, Rounds: 15, Duration: time.Second, QoS: QoS1}, (*run).webhooks},
+	}
+}
+
+// EventNames are the names of EventScenarios.
+func EventNames() (names []string) {
+	for _, s := range EventScenarios() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// find finds a scenario of either kind.
+func find(name string) (Scenario, bool) {
+	for _, s := range append(Scenarios(), EventScenarios()...) {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Scenario{}, false
+}
+
 // Lookup finds a scenario by its name.
 func Lookup(name string) (Scenario, bool) {
 	for _, s := range Scenarios() {

@@ -43,7 +43,8 @@ var table = map[string]string{
 
 // doors are folders of other rooms that a room may import though not the room itself.
 var doors = map[string][]string{
-	"cmd": {"control/client", "control/manifest", "gateway/client"},
+	"cmd":   {"control/client", "control/manifest", "gateway/client"},
+	"bench": {"control/client"}, // the key of a namespace
 }
 
 // engines are modules that only one part may know, so that it can be replaced.
