@@ -16,10 +16,10 @@ NOTE       ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fuzz bench microbench baseline benchcmp tools javascript fmt clean
+.PHONY: help run build test lint fuzz bench bench-events microbench baseline benchcmp tools javascript fmt clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything, and a secured one on 8883; data in ./data
 	@$(BIN) serve --dev --quickstart --data ./data $(RUN_ARGS)
@@ -42,8 +42,11 @@ lint: ## gofmt, vet, staticcheck
 fuzz: ## each fuzz target for a minute (FUZZ_TIME=60s)
 	@GO='$(GO)' bash internal/scripts/fuzz.sh $(FUZZ_TIME)
 
-bench: tools build ## GridMQ against Debian's mosquitto, 28 minutes (SCENARIOS=pairs,idle ROUNDS=1); see bench/README.md
+bench: tools build ## GridMQ against Debian's mosquitto, and its events, 35 minutes (SCENARIOS=pairs,idle ROUNDS=1); see bench/README.md
 	@$(GO) run ./bench/compare -gridmq $(BIN) -scenarios '$(SCENARIOS)' -rounds $(ROUNDS) -note '$(NOTE)' $(BENCH_ARGS)
+
+bench-events: build ## the event plane only, 6 minutes: routing, HTTP, pull, push, MQTT beside bad webhooks (SCENARIOS=events-push ROUNDS=1)
+	@$(GO) run ./bench/compare -gridmq $(BIN) -brokers gridmq -scenarios '$(or $(SCENARIOS),events)' -rounds $(ROUNDS) -note '$(NOTE)' $(BENCH_ARGS)
 
 microbench: ## the benchmarks beside the code (BENCH=Match picks some)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...

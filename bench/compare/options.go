@@ -36,10 +36,11 @@ folders, and ended. "make bench" builds gridmq and starts this.
 
 Usage: go run ./bench/compare [flags]
 
-  go run ./bench/compare                                    # everything: 28 minutes, writes bench/RESULTS.md
+  go run ./bench/compare                                    # everything: 35 minutes, writes bench/RESULTS.md
   go run ./bench/compare -list                              # the scenarios
   go run ./bench/compare -scenarios pairs,idle -rounds 1    # pairs-q0, pairs-q1, ..., idle, idle-tls
   go run ./bench/compare -brokers gridmq -scenarios fanin -v
+  go run ./bench/compare -brokers gridmq -scenarios events  # routing, HTTP, pull, push: only GridMQ has them
   go run ./bench/compare -brokers gridmq,base -base /tmp/gridmq-before -rounds 5
   go run ./bench/compare -brokers gridmq -set store.durability=relaxed -scenarios sessions
 

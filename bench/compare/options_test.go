@@ -104,7 +104,10 @@ func TestWorkloads(t *testing.T) {
 				delivers++
 			}
 			for _, g := range row.goals {
-				if g.measure == cpuAgainst && !slices.ContainsFunc(all, func(b workload) bool { return b.name == g.base && len(b.rows) == 1 }) {
+				if (g.measure == acksAgainst || g.measure == deliveriesAgainst) && w.row(g.base) < 0 {
+					t.Errorf("%s is to be compared with its row %q, which there is not", w.name, g.base)
+				}
+				if (g.measure == cpuAgainst || g.measure == cpuBeyond) && !slices.ContainsFunc(all, func(b workload) bool { return b.name == g.base && len(b.rows) == 1 }) {
 					t.Errorf("%s is to be compared with %q, which is no workload of one row", w.name, g.base)
 				}
 			}

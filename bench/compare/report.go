@@ -61,4 +61,5 @@ const howToRead = "CPU is what the system has accounted to the broker's process,
 	"of 1,024. GridMQ runs with its defaults, but for what is said above: what it acknowledges is on disk. mosquitto\n" +
 	"writes its database when it ends and every half hour, so a SIGKILL costs it everything. Where the generator is\n" +
 	"not paced (all but latency), latency is the length of the queue that the windows allow, and says little. `calls`\n" +
-	"are system calls of the read and write family per message. More in README.md.\n\n"
+	"are system calls of the read and write family per message. Rows that begin with events are of the event plane,\n" +
+	"which mosquitto has not: per million events. More in README.md.\n\n"

@@ -152,7 +152,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// TestGoals holds the workloads against the text of issue 3.
+// TestGoals holds the workloads against the text of issues 3 and 5.
 func TestGoals(t *testing.T) {
 	want := map[string][]goal{ // by row; limits, and aims where they have one
 		"fanin-q0": {{measure: cpuRatio, limit: 0.5, aim: 0.25}, {measure: cpuEach, aim: 1.1}}, "fanin-q1": {{measure: cpuRatio, limit: 0.5, aim: 0.25}, {measure: cpuEach, aim: 2.1}},
@@ -167,6 +167,9 @@ func TestGoals(t *testing.T) {
 		"sessions-kill drain": {{measure: cpuEach, limit: 4}},
 		"retained deliver":    {{measure: seconds, limit: 1}},
 		"idle":                {{measure: memory, limit: 6, aim: 4}}, "idle-tls": {{measure: memory, limit: 24}},
+		"events-routed publish": {{measure: cpuBeyond, limit: 6, base: "events-plain"}},
+		"events-webhooks slow":  {{measure: acksAgainst, limit: 1.1, base: "healthy"}, {measure: deliveriesAgainst, limit: 1.1, base: "healthy"}},
+		"events-webhooks dead":  {{measure: acksAgainst, limit: 1.1, base: "healthy"}, {measure: deliveriesAgainst, limit: 1.1, base: "healthy"}},
 	}
 	for _, w := range workloads() {
 		for i, row := range w.rows {

@@ -44,15 +44,13 @@ func spanOf(v []float64) span {
 
 // against is the median p99 of a row against that of another row of the workload.
 func (r *results) against(w workload, row int, base string, of func(load.Phase) []*load.Latency) float64 {
-	for i := range w.rows {
-		if w.rows[i].phase == base {
-			return spanOf(r.turns(w, row, of)).median / spanOf(r.turns(w, i, of)).median
-		}
+	if i := w.row(base); i >= 0 {
+		return spanOf(r.turns(w, row, of)).median / spanOf(r.turns(w, i, of)).median
 	}
 	return math.NaN()
 }
 
-var turnColumns = []string{"scenario", "seen by", "turns", "messages", "p99", "middle half of the turns", "to healthy"}
+var turnColumns = []string{"scenario", "seen by", "turns", "messages", "p99", "middle half of the turns", "to healthy", "to none"}
 
 // turnLines are the rows with turns, as publishers and as subscribers see them.
 func (r *results) turnLines() (lines [][]string) {
@@ -71,7 +69,7 @@ func (r *results) turnLines() (lines [][]string) {
 			}
 			s := spanOf(all)
 			lines = append(lines, []string{w.title(i), side.who, fmt.Sprint(len(all)), thousands(float64(units)), short(s.median),
-				short(s.low) + " to " + short(s.high), decimals(r.against(w, i, load.TurnHealthy, side.of))})
+				short(s.low) + " to " + short(s.high), decimals(r.against(w, i, load.TurnHealthy, side.of)), decimals(r.against(w, i, load.TurnNone, side.of))})
 		})
 	}
 	return lines

@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"gridmq/bench/load"
@@ -67,6 +68,11 @@ func (w *workload) connections() int {
 }
 
 func (w *workload) is(scenario string) bool { return w.scenario == scenario }
+
+// row is the number of the row of a phase; -1: there is none.
+func (w *workload) row(phase string) int {
+	return slices.IndexFunc(w.rows, func(r row) bool { return r.phase == phase })
+}
 
 // steady is the row of traffic, with an aim in CPU-seconds per million (0: none).
 func steady(aim float64, more ...goal) []row {

@@ -12,8 +12,11 @@
 // received by the subscribers (any QoS). So a broker that is slower is asked for
 // less, none has to drop, and "lost: 0" means something.
 //
+// The scenarios of the event plane (EventScenarios) publish the same payloads, and look
+// for them in the events that are received or pushed.
+//
 // Units: sizes are bytes, rates are messages a second, times are time.Duration.
 // Errors: those of dialling and of the broker's refusals, wrapped with the
 // client id in hand; messages that did not arrive are not an error but counted.
-// Source: issue 3, parts 2 and 3 of the project.
+// Source: issue 3, parts 2 and 3, and issue 5 of the project.
 package load

@@ -18,6 +18,9 @@ func (r *run) posted(ctx context.Context) error {
 	if r.Events == nil {
 		return errNoEvents
 	}
+	if r.Publishers == 0 || r.Subscribers == 0 {
+		return errNoLoad
+	}
 	warm := uint64(r.Messages / warmShare)
 	batches := (uint64(r.Messages) + warm) / uint64(r.Publishers) / postBatch
 	plane := r.Events.open(r.Publishers)

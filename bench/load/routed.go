@@ -30,7 +30,7 @@ func (r *run) toNobody(ctx context.Context) error {
 	for _, p := range pubs {
 		r.result.Expected += p.sent.Load()
 	}
-	r.result.Delivered = r.meter.acked.Load() - uint64(r.result.Refused)
+	r.result.Delivered = r.meter.acked.Load()
 	r.result.Lost = r.result.Expected - r.result.Delivered
 	return err
 }
@@ -40,6 +40,9 @@ func (r *run) toNobody(ctx context.Context) error {
 func (r *run) routedToPull(ctx context.Context) error {
 	if r.Events == nil {
 		return errNoEvents
+	}
+	if r.Subscribers == 0 {
+		return errNoLoad
 	}
 	pubs, err := r.publishAll(ctx)
 	if err != nil {

@@ -38,6 +38,9 @@ func (r *run) webhooks(ctx context.Context) error {
 	if r.Events == nil {
 		return errNoEvents
 	}
+	if r.Publishers == 0 || r.Subscribers == 0 || r.Rate == 0 {
+		return fmt.Errorf("%w, and a rate", errNoLoad)
+	}
 	for _, name := range names[1:] {
 		if r.Events.Hooks[name] == nil {
 			return errNoHook
@@ -161,13 +164,23 @@ func (w *turning) takeTurns(ctx context.Context) error {
 	names := Turns()
 	for round := range w.r.Rounds {
 		for i := range names {
-			which := (i*(1+2*(round&1)) + round/2) % len(names) // forwards, and backwards
+			which := turnOf(round, i)
 			if err := w.take(ctx, which, names[which]); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// turnOf is which turn comes at place i of a round: forwards, then backwards, then from
+// the next one on.
+func turnOf(round, i int) int {
+	n := len(Turns())
+	if round%2 == 1 {
+		i = n - 1 - i
+	}
+	return (i + round/2) % n
 }
 
 // take is one turn. It is a phase.
