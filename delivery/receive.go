@@ -168,7 +168,11 @@ func (q *Queue) candidates(limit, most int, now int64) (c candidates, err error)
 		if c.walked, err = q.read(cursor, h, goal{n, most - bytes}, now); err != nil {
 			return c, err
 		}
-		c.list = append(c.list, c.walked.live...)
+		if c.list == nil { // mostly: nothing came back
+			c.list = c.walked.live
+		} else {
+			c.list = append(c.list, c.walked.live...)
+		}
 	}
 	return c, nil
 }

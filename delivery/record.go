@@ -75,9 +75,12 @@ func own(e event.Event) event.Event {
 	return e
 }
 
+// leastSize is the least that size can be.
+const leastSize = 256
+
 // size is about what e takes in an answer, in bytes.
 func size(e *event.Event) int {
-	n := 256 + len(e.ID) + len(e.Source) + len(e.Type) + len(e.Subject) + len(e.DataSchema) + 64*len(e.Extensions)
+	n := leastSize + len(e.ID) + len(e.Source) + len(e.Type) + len(e.Subject) + len(e.DataSchema) + 64*len(e.Extensions)
 	if e.DataKind == event.Bytes {
 		return n + len(e.Data)*4/3
 	}

@@ -70,6 +70,9 @@ func (q *Queue) read(pos store.Position, h history, g goal, now int64) (w stretc
 		case now >= r.published+lifetime:
 			w.expired = append(w.expired, copies.Item{Pos: pos, Published: r.published, Reason: copies.Expired})
 		default:
+			if w.live == nil {
+				w.live = make([]found, 0, q.mostLive(pos, g))
+			}
 			w.live = append(w.live, found{pos: pos, published: r.published, event: own(e)})
 			bytes += size(&e)
 		}
@@ -83,6 +86,16 @@ func (q *Queue) read(pos store.Position, h history, g goal, now int64) (w stretc
 		err = nil
 	}
 	return w, err
+}
+
+// mostLive is how many events a walk to g can find from pos on: memory for them is taken
+// once, for a hundred that is half of what a receive takes.
+func (q *Queue) mostLive(pos store.Position, g goal) int {
+	n := min(g.events, walkEvents, g.bytes/leastSize+1)
+	if last := store.Position(q.stream.last.Load()); last >= pos && last-pos < store.Position(n) {
+		n = int(last-pos) + 1
+	}
+	return max(n, 1)
 }
 
 // load reads an event that was given out before.
