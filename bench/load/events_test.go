@@ -130,20 +130,20 @@ func (p *aPlane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestPull: all that is received is acknowledged and counted, and what is not is lost.
 func TestPull(t *testing.T) {
 	tests := map[string]struct {
-		plane aPlane
+		plane *aPlane
 		lost  uint64
 		err   string
 	}{
-		"all":                {aPlane{settled: `{"failedLockTokens":[]}`}, 0, ""},
-		"one is withheld":    {aPlane{settled: `{"failedLockTokens":[]}`, withheld: "17"}, 1, ""},
-		"a lock was lost":    {aPlane{settled: `{"failedLockTokens":[{"lockToken":"token1"}]}`}, 0, "failedLockTokens"},
-		"another may, not I": {aPlane{settled: ``}, 0, "acknowledge"},
+		"all":                {&aPlane{settled: `{"failedLockTokens":[]}`}, 0, ""},
+		"one is withheld":    {&aPlane{settled: `{"failedLockTokens":[]}`, withheld: "17"}, 1, ""},
+		"a lock was lost":    {&aPlane{settled: `{"failedLockTokens":[{"lockToken":"token1"}]}`}, 0, "failedLockTokens"},
+		"another may, not I": {&aPlane{settled: ``}, 0, "acknowledge"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
 			test.plane.left.Store(5)
-			server := httptest.NewServer(&test.plane)
+			server := httptest.NewServer(test.plane)
 			defer server.Close()
 			r := &run{Options: Options{Subscribers: 3, Patience: 200 * time.Millisecond, Events: &Events{URL: server.URL, Key: "k"}}}
 			r.meter.clock = time.Now()
