@@ -24,6 +24,8 @@ func (c *call) routeExtension(p path) func() error {
 		return c.get(c.whoAmI)
 	case p.is("refused") && len(p) == 1 && c.plane.o.Refusals != nil:
 		return c.get(c.listLost)
+	case p.is("backup") && len(p) == 1 && c.plane.o.Backup != nil:
+		return c.post(c.backup)
 	case p.is("openapi.json") && len(p) == 1:
 		return c.get(c.openAPI)
 	case p.is("operators"):

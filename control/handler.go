@@ -29,6 +29,7 @@ type call struct {
 	plane   *Plane
 	w       http.ResponseWriter
 	r       *http.Request
+	endless context.Context // of r, without the time limit: for what is streamed
 	id      string // x-ms-request-id
 	from    netip.Addr
 	query   map[string]string // by name in lower case
@@ -45,7 +46,7 @@ type call struct {
 func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	c := &call{plane: p, w: w, r: r.WithContext(ctx), id: newID(), from: remote(r)}
+	c := &call{plane: p, w: w, r: r.WithContext(ctx), endless: r.Context(), id: newID(), from: remote(r)}
 	c.headers()
 	defer c.recovered()
 	select {
@@ -69,8 +70,11 @@ func (p *Plane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // recovered turns a broken invariant into an answer; the others go on.
 func (c *call) recovered() {
 	broken := recover()
-	if broken == nil || broken == http.ErrAbortHandler {
+	switch broken {
+	case nil:
 		return
+	case http.ErrAbortHandler: // a stream that must not look as if it were whole
+		panic(broken)
 	}
 	c.plane.log.Error("management request panicked", "request", c.id, "panic", broken, "stack", string(debug.Stack()))
 	if c.status == 0 {

@@ -130,6 +130,7 @@ var others = []struct{ method, path, summary string }{
 	{"get", "/{scope}/providers/" + authorization + "/roleDefinitions/{name}", "Show a role"},
 
 	{"get", "/gridmq/audit", "Who changed what, newest first"},
+	{"post", "/gridmq/backup", "Stream a backup of everything, as a tar archive; for owners of everything"},
 	{"get", "/gridmq/openapi.json", "This document"},
 	{"get", "/gridmq/refused", "Connections that were refused before a namespace was found, newest first"},
 	{"get", "/gridmq/whoami", "Whom the token belongs to"},

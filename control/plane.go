@@ -67,6 +67,7 @@ type Options struct {
 	Sessions SessionDirectory
 	Refusals RefusalLog
 	Explain  Explainer
+	Backup   Backuper
 
 	// BaseURL is the public one, as "https://manage.plant.example". Default: as
 	// the client used it.
@@ -125,6 +126,7 @@ type Plane struct {
 	door  *operator.Door
 	owner *ownership
 	slots chan struct{} // one for each request that is being served
+	saves chan struct{} // one, for a backup that is being made
 
 	deployments deployments
 
@@ -136,7 +138,7 @@ type Plane struct {
 // them. ctx bounds the opening only; Close ends its goroutine.
 func Open(ctx context.Context, o Options) (*Plane, error) {
 	o = o.withDefaults()
-	p := &Plane{o: o, log: o.Logger, slots: make(chan struct{}, o.Concurrent), grants: map[string]map[string]operator.Grant{}}
+	p := &Plane{o: o, log: o.Logger, slots: make(chan struct{}, o.Concurrent), saves: make(chan struct{}, 1), grants: map[string]map[string]operator.Grant{}}
 	p.owner = newOwnership(o.Resolver, o.SkipOwnership)
 	var err error
 	if p.audit, err = audit.Open(o.Store, audit.Options{Entries: o.AuditEntries, Now: o.Now, Logger: o.Logger}); err != nil {

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"gridmq/delivery"
@@ -70,6 +71,23 @@ type Subscription struct {
 type EndpointValidator interface {
 	// ValidateEndpoint takes half a minute at most. What it is told holds secrets.
 	ValidateEndpoint(ctx context.Context, namespace string, d *delivery.Destination) error
+}
+
+// ErrNoBackup says that there is nothing that a backup could be made of.
+var ErrNoBackup = errors.New("control: the store cannot be backed up")
+
+// A Backuper makes backups of everything that the server keeps.
+type Backuper interface {
+	// Backup takes a state that is consistent, with all that was acknowledged before.
+	// ErrNoBackup; store.ErrFull.
+	Backup(ctx context.Context) (Backup, error)
+}
+
+// A Backup is a state that was taken. It keeps space of the disk until it is closed.
+type Backup interface {
+	// Stream writes it. After an error what was written is no backup.
+	Stream(ctx context.Context, w io.Writer) error
+	Close() error
 }
 
 // A RefusalLog remembers who was not let in lately, and why.

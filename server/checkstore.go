@@ -32,18 +32,29 @@ func CheckStore(data string, clear bool) (r StoreReport, err error) {
 		return r, err
 	}
 	defer lock.release()
+	return checkStore(dir, true, clear)
+}
+
+// checkStore opens the store in dir, which must be there, and reads it, if all of it
+// is wanted.
+func checkStore(dir string, all, clear bool) (r StoreReport, err error) {
+	if _, err := os.Stat(dir); err != nil {
+		return r, err
+	}
 	st, err := pebble.Open(pebble.Options{Dir: dir})
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	if err := r.read(st); err != nil {
-		return r, fmt.Errorf("check the store in %s: %w", data, err)
+	if all {
+		if err := r.read(st); err != nil {
+			return r, fmt.Errorf("check the store in %s: %w", dir, err)
+		}
 	}
 	r.Damaged = st.Damaged()
 	if clear {
 		if err := st.ClearDamage(); err != nil {
-			return r, fmt.Errorf("clear what was set aside in %s: %w", data, err)
+			return r, fmt.Errorf("clear what was set aside in %s: %w", dir, err)
 		}
 	}
 	return r, nil

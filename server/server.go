@@ -122,7 +122,9 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer lock.release()
-	removeReadyFile(s.cfg.Data)
+	if err := clearData(s.cfg.Data); err != nil {
+		return err
+	}
 
 	ops, err := s.startOperations()
 	if err != nil {

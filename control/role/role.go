@@ -40,7 +40,7 @@ const (
 var Definitions = []Definition{
 	{ID: Owner, Name: "Owner", Description: "Everything, and who may do what.", Actions: []string{anything}},
 	{ID: Contributor, Name: "Contributor", Description: "Everything but who may do what.", Actions: []string{anything},
-		NotActions: []string{"Microsoft.Authorization/*/write", "Microsoft.Authorization/*/delete", "gridmq/operators/*"}},
+		NotActions: []string{"Microsoft.Authorization/*/write", "Microsoft.Authorization/*/delete", "gridmq/operators/*", "gridmq/backup/*"}}, // which holds everybody's secrets
 	{ID: Reader, Name: "Reader", Description: "Reads everything but keys.", Actions: []string{"*/read"}},
 	{ID: "1e241071-0855-49ea-94dc-649edcd759de", Name: "EventGrid Contributor",
 		Description: "Manages all resources of Event Grid.",
