@@ -68,8 +68,8 @@ type holder struct {
 	released bool      // it may have been given back
 }
 
-func newStation(t *testing.T, binary string) *station {
-	s := &station{t: t, p: newProcess(t, binary, "--quickstart"), accepted: map[string]bool{}}
+func newStation(t *testing.T, binary string, args ...string) *station {
+	s := &station{t: t, p: newProcess(t, binary, append(args, "--quickstart")...), accepted: map[string]bool{}}
 	s.p.start()
 	m := s.manage()
 	defer m.Close()
