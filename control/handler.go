@@ -30,7 +30,7 @@ type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	endless context.Context // of r, without the time limit: for what is streamed
-	id      string // x-ms-request-id
+	id      string          // x-ms-request-id
 	from    netip.Addr
 	query   map[string]string // by name in lower case
 	version string

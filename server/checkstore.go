@@ -13,6 +13,13 @@ import (
 	"gridmq/store/pebble"
 )
 
+// StoreFormat is the number of the format of stores that this gridmq opens, and of no
+// other: docs/formats/store-pebble.md.
+const StoreFormat = pebble.Format
+
+// A Damage is a record of the store that is not what was written.
+type Damage = store.Damage
+
 // A StoreReport says what CheckStore read, and what of it is damaged.
 type StoreReport struct {
 	Documents, Entries int

@@ -13,7 +13,9 @@ import (
 	"gridmq/store/internal/commit"
 )
 
-// format is the version of the layout of keys.
+// Format is the version of the layout of keys: of the only stores that are opened.
+const Format = format
+
 const format = 2
 
 // An opening is what a start reads, before it settles what has to be (settle).

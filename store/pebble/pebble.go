@@ -125,7 +125,10 @@ func Open(o Options) (s *Store, err error) {
 		return nil, fmt.Errorf("open store %q: %w", o.Dir, err)
 	}
 	s.disk = newDisk(o)
-	if err = s.openDB(); err != nil {
+	if err = checkEngine(o); err == nil {
+		err = s.openDB()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open store %q: %w", o.Dir, err)
 	}
 	var found commit.Options
@@ -179,7 +182,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		FS:                          s.disk.guard(s.options.FS),
 		Logger:                      &logger{s},
 		EventListener:               s.listener(),
-		FormatMajorVersion:          pebble.FormatTableFormatV6,
+		FormatMajorVersion:          engineFormat,
 		CacheSize:                   s.options.BlockCacheBytes,
 		MemTableSize:                mem,
 		MemTableStopWritesThreshold: 3,
@@ -201,6 +204,23 @@ func (s *Store) pebbleOptions() *pebble.Options {
 	p.Experimental.SpanPolicyFunc = s.spanPolicy
 	p.Experimental.MultiLevelCompactionHeuristic = pebble.NoMultiLevel{}
 	return p
+}
+
+// engineFormat is Pebble's own format. Pebble raises an older one when it opens it.
+const engineFormat = pebble.FormatTableFormatV6
+
+// checkEngine refuses a database in a format of Pebble that is newer. Pebble may know
+// it, and not be able to write it as we want to.
+func checkEngine(o Options) error {
+	found, err := pebble.Peek(o.Dir, o.FS)
+	if err != nil || !found.Exists { // openDB says more
+		return nil
+	}
+	if found.FormatMajorVersion > engineFormat {
+		return fmt.Errorf("%w: its files are in the engine's format %d, and this gridmq knows none above %d: use a newer gridmq",
+			errFormat, found.FormatMajorVersion, engineFormat)
+	}
+	return nil
 }
 
 // exact is Pebble's order of keys, with the last key of a block as the mark of
