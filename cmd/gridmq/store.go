@@ -11,12 +11,12 @@ import (
 
 func newStoreCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "store",
-		Short:   "Look after the data of a broker that is stopped",
+		Use:   "store",
+		Short: "Look after the data of a broker that is stopped",
 		Example: `  gridmq store check --data /var/lib/gridmq
   gridmq store repair --data /var/lib/gridmq`,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newStoreCheckCmd(), newStoreRepairCmd())
 	return cmd
