@@ -123,6 +123,8 @@ func (c *call) routeTools(ns string, p path) func() error {
 		return c.routeSessions(ns, p[1:])
 	case p.is("refused") && len(p) == 1 && o.Refusals != nil:
 		return c.get(func() error { return c.listRefused(ns) })
+	case p.is("history") && len(p) == 1 && o.History != nil:
+		return c.get(func() error { return c.listHistory(ns) })
 	case p.is("explain") && len(p) == 1 && o.Explain != nil:
 		return c.post(func() error { return c.explain(ns) })
 	case p.is("bans") && len(p) == 1:
@@ -175,6 +177,27 @@ func (c *call) listLost() error {
 
 func (c *call) refusals(g *pager, namespace string) error {
 	list, err := c.plane.o.Refusals.Refusals(c.r.Context(), namespace, g.top)
+	if err != nil {
+		return err
+	}
+	for _, one := range list {
+		g.value = append(g.value, one)
+	}
+	return c.respond(g)
+}
+
+// listHistory lists what happened with clients lately. Parameter besides $top: client,
+// a client identifier or an authentication name.
+func (c *call) listHistory(ns string) error {
+	r, err := c.about(ns, "history/read")
+	if err != nil {
+		return err
+	}
+	g, err := c.pager()
+	if err != nil {
+		return err
+	}
+	list, err := c.plane.o.History.History(c.r.Context(), r.Namespace, c.query["client"], g.top)
 	if err != nil {
 		return err
 	}

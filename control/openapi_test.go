@@ -25,6 +25,7 @@ type everything struct {
 	RefusalLog
 	Explainer
 	Backuper
+	HistoryLog
 }
 
 // documented is the OpenAPI document: methods, in upper case, by path.
@@ -53,7 +54,7 @@ func openEverything(t *testing.T) *Plane {
 	st := memory.New(memory.Options{})
 	token := operator.Operator{Name: "owner", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf("owner-token")}
 	p, err := Open(context.Background(), Options{Store: st, Operators: []operator.Operator{token},
-		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}})
+		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}})
 	if err != nil {
 		t.Fatal(err)
 	}

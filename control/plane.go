@@ -68,6 +68,7 @@ type Options struct {
 	Refusals RefusalLog
 	Explain  Explainer
 	Backup   Backuper
+	History  HistoryLog
 
 	// BaseURL is the public one, as "https://manage.plant.example". Default: as
 	// the client used it.

@@ -108,6 +108,36 @@ type Refusal struct {
 	Count              int       `json:"count"`
 }
 
+// A HistoryLog remembers who came, went and was refused lately.
+type HistoryLog interface {
+	// History lists what happened with a client, named by its identifier or its
+	// authentication name; empty: with all. Newest first, at most limit.
+	History(ctx context.Context, namespace, client string, limit int) ([]HistoryEvent, error)
+}
+
+// A HistoryKind is what happened.
+type HistoryKind string
+
+// What happens with clients.
+const (
+	WasConnected    HistoryKind = "connected"
+	WasDisconnected HistoryKind = "disconnected"
+	WasRefused      HistoryKind = "refused"
+)
+
+// A HistoryEvent is one thing that happened. A refusal that comes again counts up.
+type HistoryEvent struct {
+	Time               time.Time   `json:"time"` // the last
+	Event              HistoryKind `json:"event"`
+	ClientID           string      `json:"clientId"`
+	AuthenticationName string      `json:"authenticationName,omitempty"`
+	Remote             string      `json:"remote,omitempty"` // address
+	Protocol           string      `json:"protocol,omitempty"`
+	Code               string      `json:"code,omitempty"`   // reason code, as "0x87"
+	Reason             string      `json:"reason,omitempty"` // why it ended, or was refused
+	Count              int         `json:"count"`
+}
+
 // An Explainer says why something would be allowed or refused, by the same rules
 // that decide it.
 type Explainer interface {

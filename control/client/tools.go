@@ -14,11 +14,12 @@ import (
 
 // What the tools of a namespace speak of.
 type (
-	Session     = control.Session
-	Refusal     = control.Refusal
-	Question    = control.Question
-	Explanation = control.Explanation
-	AuditEntry  = audit.Entry
+	Session      = control.Session
+	Refusal      = control.Refusal
+	Question     = control.Question
+	Explanation  = control.Explanation
+	AuditEntry   = audit.Entry
+	HistoryEvent = control.HistoryEvent
 )
 
 // A Ban is who may not connect. Set at least one of the first three.
@@ -95,6 +96,16 @@ func (c *Client) Refused(ctx context.Context, namespace string, most int) ([]Ref
 		path = tool(namespace, "refused")
 	}
 	return list[Refusal](ctx, c, path, url.Values{}, most)
+}
+
+// History lists what happened with a client lately, by its identifier or authentication
+// name; empty: with all. Newest first.
+func (c *Client) History(ctx context.Context, namespace, client string, most int) ([]HistoryEvent, error) {
+	q := url.Values{}
+	if client != "" {
+		q.Set("client", client)
+	}
+	return list[HistoryEvent](ctx, c, tool(namespace, "history"), q, most)
 }
 
 // Ban makes or replaces a ban.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gridmq/broker"
+	"gridmq/control"
 	"gridmq/control/namespace"
 	"gridmq/control/resource"
 	"gridmq/identity"
@@ -37,6 +38,7 @@ func (n *tenant) eventsOf(k lifecycle.Kind) *namespace.Lifecycle {
 
 // Connected implements broker.Observer.
 func (t *Tenants) Connected(v broker.Visit) {
+	t.remember(v, happening{what: control.WasConnected})
 	if o, wanted := t.notice(lifecycle.SessionConnected, v); wanted {
 		t.herald.add(o)
 	}
@@ -44,6 +46,7 @@ func (t *Tenants) Connected(v broker.Visit) {
 
 // Disconnected implements broker.Observer.
 func (t *Tenants) Disconnected(v broker.Visit, why string, err error) {
+	t.rememberEnd(v, why, err)
 	o, wanted := t.notice(lifecycle.SessionDisconnected, v)
 	if !wanted {
 		return

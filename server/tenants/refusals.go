@@ -144,6 +144,7 @@ func (t *Tenants) Refusals(_ context.Context, namespace string, limit int) (all 
 func (t *Tenants) Refused(v broker.Visit, err error) {
 	if v.Version != 0 { // else nothing was understood: a scanner, not a client
 		t.refusals.add(v, err)
+		t.remember(v, happening{what: control.WasRefused, code: codeOf(err), reason: reasonOf(err)})
 	}
 	if blamed(v, err) {
 		t.o.Blame(v.Address)

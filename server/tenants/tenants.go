@@ -61,11 +61,12 @@ type Options struct {
 
 // Tenants are the namespaces of a server.
 type Tenants struct {
-	o        Options
-	log      *slog.Logger
-	refusals *refusals
-	routing  RoutingStats
-	herald   herald
+	o         Options
+	log       *slog.Logger
+	refusals  *refusals
+	histories *histories
+	routing   RoutingStats
+	herald    herald
 
 	mu     sync.Mutex
 	all    map[string]*tenant
@@ -88,7 +89,7 @@ func New(o Options) *Tenants {
 	if o.Follow == nil {
 		o.Follow = func(string, *namespace.Namespace) {}
 	}
-	t := &Tenants{o: o, log: o.Logger, all: map[string]*tenant{}, roles: map[string]resource.Change{}, refusals: newRefusals()}
+	t := &Tenants{o: o, log: o.Logger, all: map[string]*tenant{}, roles: map[string]resource.Change{}, refusals: newRefusals(), histories: newHistories()}
 	t.hosts.Store(&map[string]string{})
 	t.herald.open(t)
 	return t
@@ -235,6 +236,7 @@ func (t *Tenants) applyNamespace(c resource.Change) {
 	t.rebuildHosts()
 	t.mu.Unlock()
 	t.refusals.open(name)
+	t.histories.open(name)
 	if b == nil {
 		return
 	}
@@ -300,6 +302,7 @@ func (t *Tenants) forget(name string) {
 	}
 	t.mu.Unlock()
 	t.refusals.forget(name)
+	t.histories.forget(name)
 	if n != nil {
 		n.watch.Close() // without the lock: what it is doing may need it
 	}
