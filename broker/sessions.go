@@ -28,6 +28,7 @@ type SessionInfo struct {
 	Queued             int // messages of QoS 1 and 2
 	QueuedBytes        int
 	Inflight           int
+	Oldest             Backlog
 	CredentialEnds     time.Time // zero: never
 	Identity           *Identity // of the connection; nil while away
 	Peer               Peer      // of the connection; the zero Peer while away
@@ -103,6 +104,7 @@ func (x *mailbox) info(full bool) (i SessionInfo, ok bool) {
 		Since: time.UnixMilli(x.doc.Closed), Epoch: x.doc.Epoch, Version: x.doc.Version}
 	i.Queued, i.QueuedBytes = x.s.Waiting()
 	i.Inflight = i.Queued - x.s.Unsent()
+	i.Oldest = x.oldest()
 	if c := x.conn; c != nil {
 		i.Connected, i.Version, i.Transport, i.Address = true, c.v, c.peer.Transport, c.peer.Address
 		i.Identity, i.Peer = c.id.Load(), c.peer

@@ -26,6 +26,7 @@ type everything struct {
 	Explainer
 	Backuper
 	HistoryLog
+	SlowDirectory
 }
 
 // documented is the OpenAPI document: methods, in upper case, by path.
@@ -54,7 +55,7 @@ func openEverything(t *testing.T) *Plane {
 	st := memory.New(memory.Options{})
 	token := operator.Operator{Name: "owner", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf("owner-token")}
 	p, err := Open(context.Background(), Options{Store: st, Operators: []operator.Operator{token},
-		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}})
+		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}, Slow: everything{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,7 @@ type Options struct {
 	Explain  Explainer
 	Backup   Backuper
 	History  HistoryLog
+	Slow     SlowDirectory
 
 	// BaseURL is the public one, as "https://manage.plant.example". Default: as
 	// the client used it.

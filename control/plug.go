@@ -29,6 +29,22 @@ type SessionDirectory interface {
 	Delete(ctx context.Context, namespace, clientID, reason string) error
 }
 
+// A SlowDirectory knows in which sessions most waits.
+type SlowDirectory interface {
+	// Slow lists the sessions with the longest queues, the worst first, at most limit.
+	Slow(ctx context.Context, namespace string, by SlowBy, limit int) ([]Session, error)
+}
+
+// A SlowBy is what is long about a queue.
+type SlowBy string
+
+// What queues are compared by.
+const (
+	ByMessages SlowBy = "messages"
+	ByBytes    SlowBy = "bytes"
+	ByAge      SlowBy = "age" // of the oldest message that is not acknowledged, of QoS 1 or 2
+)
+
 // A SessionQuery chooses sessions. Empty members choose all.
 type SessionQuery struct {
 	After              string
@@ -55,6 +71,7 @@ type Session struct {
 	QueuedMessages     int            `json:"queuedMessages"`
 	QueuedBytes        int64          `json:"queuedBytes"`
 	InFlight           int            `json:"inFlightMessages"`
+	OldestPublished    time.Time      `json:"oldestPublished,omitzero"` // of what waits; in the list of slow ones only
 	Groups             []string       `json:"clientGroups,omitempty"`
 	Subscriptions      []Subscription `json:"subscriptions,omitempty"` // of a single session only
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -46,6 +47,30 @@ func (c *call) listSessions(ns string) error {
 		g.value = append(g.value, one)
 	}
 	g.next = next
+	return c.respond(g)
+}
+
+// listSlow lists sessions with long queues. Parameter besides $top: by.
+func (c *call) listSlow(ns string) error {
+	r, err := c.about(ns, "sessions/read")
+	if err != nil {
+		return err
+	}
+	g, err := c.pager()
+	if err != nil {
+		return err
+	}
+	by := SlowBy(strings.ToLower(cmp.Or(c.query["by"], string(ByMessages))))
+	if by != ByMessages && by != ByBytes && by != ByAge {
+		return refuse(http.StatusBadRequest, codeInvalid, "by must be messages, bytes or age.").at("by")
+	}
+	list, err := c.plane.o.Slow.Slow(c.r.Context(), r.Namespace, by, g.top)
+	if err != nil {
+		return err
+	}
+	for _, one := range list {
+		g.value = append(g.value, one)
+	}
 	return c.respond(g)
 }
 

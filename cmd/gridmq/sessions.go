@@ -16,7 +16,7 @@ import (
 func newSessionsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sessions",
-		Short: "List, show, disconnect and delete sessions of clients; their history",
+		Short: "List, show, disconnect and delete sessions of clients; their history; who is slow",
 		Example: `  gridmq sessions list -n plant --connected
   gridmq sessions show press-07 -n plant
   gridmq sessions disconnect press-07 -n plant --reason "firmware update"
@@ -24,7 +24,7 @@ func newSessionsCmd() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSessionsListCmd(), newSessionsShowCmd(), newSessionsHistoryCmd(), newSessionEndCmd("disconnect"), newSessionEndCmd("delete"))
+	cmd.AddCommand(newSessionsListCmd(), newSessionsShowCmd(), newSessionsHistoryCmd(), newSessionsSlowCmd(), newSessionEndCmd("disconnect"), newSessionEndCmd("delete"))
 	return cmd
 }
 

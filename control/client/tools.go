@@ -62,6 +62,12 @@ func (c *Client) Sessions(ctx context.Context, namespace string, f SessionFilter
 	return list[Session](ctx, c, tool(namespace, "sessions"), q, f.Most)
 }
 
+// Slow lists the sessions with the longest queues, the worst first: by "messages",
+// "bytes" or "age".
+func (c *Client) Slow(ctx context.Context, namespace, by string, most int) ([]Session, error) {
+	return list[Session](ctx, c, tool(namespace, "slow"), url.Values{"by": {by}}, most)
+}
+
 // Session shows one with its subscriptions.
 func (c *Client) Session(ctx context.Context, namespace, clientID string) (*Session, error) {
 	s := new(Session)
