@@ -14,9 +14,10 @@ SCENARIOS  ?=
 ROUNDS     ?= 3
 NOTE       ?=
 BENCH_ARGS ?=
+DIST_ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fuzz bench bench-events microbench baseline benchcmp tools javascript fmt clean
+.PHONY: help run build test lint fuzz bench bench-events microbench baseline benchcmp tools javascript fmt clean dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,12 +33,16 @@ test: tools javascript lint ## vet, staticcheck and all tests with the race dete
 	cd test/behaviour && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 	cd test/acme && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 	cd test/interop && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+	cd test/packaging && $(GO) vet ./... && $(GO) test -timeout $(TEST_TIMEOUT) ./...
 
 lint: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+dist: ## what is released, into dist/: archives, Debian packages, bills of materials, checksums (DIST_ARGS='-targets linux/arm64')
+	@GO='$(GO)' $(GO) run ./internal/dist $(DIST_ARGS)
 
 fuzz: ## each fuzz target for a minute (FUZZ_TIME=60s)
 	@GO='$(GO)' bash internal/scripts/fuzz.sh $(FUZZ_TIME)
@@ -67,4 +72,4 @@ fmt: ## format the code
 	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')
 
 clean: ## remove what was built; ./data is kept
-	rm -rf bin
+	rm -rf bin dist

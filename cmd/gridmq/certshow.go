@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"strings"
@@ -16,13 +17,19 @@ import (
 )
 
 func newCertShowCmd() *cobra.Command {
-	return &cobra.Command{
+	var asPEM bool
+	cmd := &cobra.Command{
 		Use:   "show FILE...",
 		Short: "Show subject, alternative names, validity and thumbprints of certificates",
 		Long: `Show what the broker looks at in certificates: subject, alternative names, validity
-and thumbprints. Files are PEM, with any number of certificates, or DER.`,
+and thumbprints. Files are PEM, with any number of certificates, or DER.
+
+With --pem the certificates themselves, which is how they get out of a container that
+has no other program.`,
 		Example: `  gridmq cert show press-07.pem
-  gridmq cert show data/tls/ca.pem`,
+  gridmq cert show data/tls/ca.pem
+
+  docker compose exec gridmq gridmq cert show --pem /data/tls/ca.pem > ca.pem`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			for i, file := range files {
@@ -31,6 +38,12 @@ and thumbprints. Files are PEM, with any number of certificates, or DER.`,
 					return err
 				}
 				for j, c := range list {
+					if asPEM {
+						if err := pem.Encode(cmd.OutOrStdout(), &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {
+							return err
+						}
+						continue
+					}
 					if i+j > 0 {
 						fmt.Fprintln(cmd.OutOrStdout())
 					}
@@ -40,6 +53,8 @@ and thumbprints. Files are PEM, with any number of certificates, or DER.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&asPEM, "pem", false, "print the certificates themselves")
+	return cmd
 }
 
 func showCertificate(w io.Writer, c *x509.Certificate, now time.Time) {

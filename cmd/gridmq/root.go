@@ -20,7 +20,7 @@ Start one to try, and talk to it:
 	}
 	root.AddGroup(&cobra.Group{ID: "broker", Title: "The broker:"}, &cobra.Group{ID: "manage", Title: "Namespaces and what is in them:"},
 		&cobra.Group{ID: "client", Title: "Clients:"})
-	for _, c := range []*cobra.Command{newServeCmd(), newConfigCmd(), newBackupCmd(), newRestoreCmd(), newStoreCmd(), newTokenCmd()} {
+	for _, c := range []*cobra.Command{newServeCmd(), newConfigCmd(), newBackupCmd(), newRestoreCmd(), newStoreCmd(), newTokenCmd(), newHealthCmd()} {
 		c.GroupID = "broker"
 		root.AddCommand(c)
 	}
@@ -33,6 +33,6 @@ Start one to try, and talk to it:
 		c.GroupID = "client"
 		root.AddCommand(c)
 	}
-	root.AddCommand(newVersionCmd())
+	root.AddCommand(newVersionCmd(), newManCmd())
 	return root
 }
