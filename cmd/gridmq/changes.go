@@ -10,8 +10,8 @@ import (
 	"strings"
 	"sync"
 
-	"gridmq/control/manifest"
 	plane "gridmq/control/client"
+	"gridmq/control/manifest"
 )
 
 // What happens to a resource.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"gridmq/control/manifest"
 	plane "gridmq/control/client"
+	"gridmq/control/manifest"
 )
 
 // Custom topics belong to no namespace. People name them without their place, which is

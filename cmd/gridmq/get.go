@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gridmq/control/manifest"
 	plane "gridmq/control/client"
+	"gridmq/control/manifest"
 )
 
 // outputFlag is -o with one of a few words.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"gridmq/control/manifest"
 	plane "gridmq/control/client"
+	"gridmq/control/manifest"
 )
 
 // delete removes resources, those first that others do not need.

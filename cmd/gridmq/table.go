@@ -9,8 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"gridmq/control/manifest"
 	plane "gridmq/control/client"
+	"gridmq/control/manifest"
 )
 
 // A column is a heading and the path of what stands below it; several paths are

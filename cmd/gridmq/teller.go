@@ -7,8 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"gridmq/control/manifest"
 	plane "gridmq/control/client"
+	"gridmq/control/manifest"
 )
 
 // A teller says what happens to resources: each on a line of its own, differences
