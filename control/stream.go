@@ -38,6 +38,3 @@ func (s *stream) Write(b []byte) (int, error) {
 	s.extend()
 	return s.w.Write(b)
 }
-
-// flush sends what was written.
-func (s *stream) flush() error { return s.control.Flush() }
