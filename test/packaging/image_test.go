@@ -78,6 +78,24 @@ func TestDockerfile(t *testing.T) {
 			t.Errorf("the build is %q, want the flags of make dist: %s", flags, want)
 		}
 	}
+	for _, c := range stages[1].Commands {
+		switch c := c.(type) {
+		case *instructions.CmdCommand:
+			checkNoShell(t, c.ShellDependantCmdLine)
+		case *instructions.EntrypointCommand:
+			checkNoShell(t, c.ShellDependantCmdLine)
+		case *instructions.RunCommand:
+			t.Errorf("RUN %q: there is no shell in the image", c.CmdLine)
+		}
+	}
+}
+
+// checkNoShell wants a list of arguments: a line would be given to a shell, and there is none.
+func checkNoShell(t *testing.T, c instructions.ShellDependantCmdLine) {
+	t.Helper()
+	if c.PrependShell {
+		t.Errorf("%q asks for a shell: want a list, [\"%s\"]", c.CmdLine, strings.Join(c.CmdLine, `", "`))
+	}
 }
 
 // buildImage does the steps of the Dockerfile in clean folders: those of the first stage
