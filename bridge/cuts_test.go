@@ -71,7 +71,8 @@ func TestCuts(t *testing.T) {
 			if err := b.Prepare(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			o.Local, o.Dial = cutting(here.dial, r, &calm), cutting(there.dial, r, &calm)
+			dice := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) } // one for each goroutine
+			o.Local, o.Dial = cutting(here.dial, dice(1), &calm), cutting(there.dial, dice(2), &calm)
 			o.Retry = client.Backoff{First: 10 * time.Millisecond, Most: 100 * time.Millisecond}
 			o.Window = uint16(1 + r.IntN(20))
 			b = New(o)
