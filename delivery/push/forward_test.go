@@ -62,7 +62,7 @@ func TestForwardIsPatient(t *testing.T) {
 			w.publish("1", "2")
 			after(time.Hour)
 			w.wantDead()
-			w.e.answer["a"] = status(200)
+			w.e.become("a", status(200))
 			after(time.Hour)
 			if st := w.stats("a"); st.Received != 2 || st.Outstanding != 0 {
 				t.Errorf("%d: stats %+v", code, st)

@@ -95,6 +95,13 @@ func (e *endpoints) enter(c call) handler {
 	return e.answer[c.host]
 }
 
+// become lets a host answer otherwise while it is asked.
+func (e *endpoints) become(host string, f handler) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.answer[host] = f
+}
+
 func (e *endpoints) leave(c call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
