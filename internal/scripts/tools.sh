@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests use besides Go: mosquitto_pub and mosquitto_sub as
 # foreign clients, mosquitto as a foreign broker, Node.js for the official JavaScript
-# clients, az. In CI a missing one is an error; on a developer's machine it is a warning,
-# and the tests that need it say so and skip.
+# clients, az, and for what is packaged man and systemd's check of units. In CI a missing
+# one is an error; on a developer's machine it is a warning, and the tests that need it
+# say so and skip.
 set -euo pipefail
 
 missing=()
@@ -11,6 +12,8 @@ command -v mosquitto_pub >/dev/null && command -v mosquitto_sub >/dev/null || mi
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v az >/dev/null || missing+=(azure-cli)
+command -v man >/dev/null || missing+=(man-db)
+command -v systemd-analyze >/dev/null || missing+=(systemd)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
