@@ -483,7 +483,7 @@ func (c *conn) mayPublish(name string) Verdict {
 	a := &c.allowed
 	rev, id := c.ns.authorizer.Revision(), c.id.Load()
 	if !a.valid || a.revision != rev || a.id != id || a.topic != name {
-		*a = verdictCache{topic: name, id: id, revision: rev, valid: true, verdict: c.ns.authorizer.Publish(id, name)}
+		*a = verdictCache{topic: name, id: id, revision: rev, valid: true, verdict: c.ns.mayPublish(id, name)}
 	}
 	return a.verdict
 }

@@ -210,7 +210,7 @@ func (c *conn) willOf(p *mqtt.Connect) (*session.Will, error) {
 	if w.Retain && l.RetainedBytes > 0 && len(w.Payload) > l.RetainedBytes {
 		return nil, protocolError("connect", mqtt.QuotaExceeded, "the will is too large to be retained")
 	}
-	if v := c.ns.authorizer.Publish(c.id.Load(), w.Topic); v.Code.IsError() {
+	if v := c.ns.mayPublish(c.id.Load(), w.Topic); v.Code.IsError() {
 		return nil, protocolError("connect", v.Code, "will topic: "+v.Reason)
 	}
 	out := &session.Will{Message: mqtt.Message{Topic: w.Topic, QoS: w.QoS, Retain: w.Retain, Payload: w.Payload}}

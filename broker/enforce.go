@@ -80,7 +80,7 @@ func (ns *namespace) enforce(x *mailbox, id *Identity) (denied []string) {
 	x.mu.Unlock()
 	gone := subs[:0]
 	for _, sub := range subs {
-		if ns.authorizer.Subscribe(id, sub.filter).Code != mqtt.Success {
+		if ns.maySubscribe(id, sub.filter).Code != mqtt.Success {
 			gone = append(gone, sub)
 			denied = append(denied, sub.full)
 		}

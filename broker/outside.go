@@ -95,7 +95,7 @@ func (ns *namespace) accept(by *Identity, post *Post) (o posted, err error) {
 	if err := l.refuse(&m, &post.Properties); err != nil {
 		return o, err
 	}
-	if v := ns.authorizer.Publish(by, m.Topic); v.Code != mqtt.Success {
+	if v := ns.mayPublish(by, m.Topic); v.Code != mqtt.Success {
 		return o, protocolError("publish", v.Code, v.Reason)
 	}
 	if !ns.outsiderInRate(now, by, len(m.Payload)) {

@@ -101,7 +101,7 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 	if c.limits.refuseTopic(filter) != nil {
 		return mqtt.TopicFilterInvalid, nil
 	}
-	if v := c.ns.authorizer.Subscribe(c.id.Load(), filter); v.Code != mqtt.Success {
+	if v := c.ns.maySubscribe(c.id.Load(), filter); v.Code != mqtt.Success {
 		return v.Code, nil
 	}
 	sub := &subscription{

@@ -87,7 +87,7 @@ func (ns *namespace) sendWill(x *mailbox, w *session.Will, b *store.Batch) (stor
 	}
 	m.Published, m.Origin = now, uint64(x.id)
 	by := x.sender()
-	if v := ns.authorizer.Publish(by, m.Topic); v.Code.IsError() {
+	if v := ns.mayPublish(by, m.Topic); v.Code.IsError() {
 		ns.b.metrics.willRefused()
 		return ns.submit(b)
 	}

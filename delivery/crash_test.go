@@ -35,6 +35,21 @@ func (a *account) note(f func()) {
 	}
 }
 
+// await waits until so many events are published, and so many acknowledged.
+func (a *account) await(t *testing.T, published, done int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		enough := false
+		a.note(func() { enough = len(a.published) >= published && len(a.done) >= done })
+		if enough {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not %d published and %d acknowledged in a minute", published, done)
+		}
+	}
+}
+
 // received checks a delivery against what was told before.
 func (a *account) received(t *testing.T, d Delivery) {
 	a.note(func() {
@@ -86,6 +101,7 @@ func openCrashed(t *testing.T, fs vfs.FS) (*world, *pebble.Store) {
 func crashRound(t *testing.T, fs *vfs.MemFS, a *account, rng *rand.Rand, round int) (crashed *vfs.MemFS) {
 	w, s := openCrashed(t, fs)
 	a.cut = false
+	published, done := len(a.published), len(a.done)
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for k := range 2 {
@@ -97,6 +113,7 @@ func crashRound(t *testing.T, fs *vfs.MemFS, a *account, rng *rand.Rand, round i
 		time.Sleep(time.Duration(1+rng.IntN(10)) * time.Millisecond)
 		w.p.deadlines.advance(&w.stream().deadline, 1) // a checkpoint, a truncation
 	}
+	a.await(t, published+20, done+5) // however slow the machine is
 	a.note(func() { // what was told until now is durable: the clone has it
 		crashed = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(4) * 33, RNG: rand.New(rand.NewPCG(rng.Uint64(), 2))})
 		a.cut = true

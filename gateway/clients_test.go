@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gridmq/delivery"
+	"gridmq/internal/bubble"
 )
 
 // TestClientLibraries sends what the libraries were seen to send, byte by byte but for
@@ -68,26 +69,28 @@ func TestClientLibraries(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			q := h.topic.queues["billing"]
-			q.put(delivery.Delivery{Event: readEvent(t, order), LockToken: "t+/=1", Count: 1})
-			raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: plant.example\r\n%sContent-Length: %d\r\n\r\n%s", tt.method, strings.ReplaceAll(tt.headers, "KEY", h.ns.Keys[0]), len(tt.body), tt.body)
-			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			a := h.do(r)
-			e := readEvent(t, order)
-			want := strings.ReplaceAll(tt.want, "EVENT", string(e.AppendJSON(nil)))
-			if a.status != 200 || a.body != want {
-				t.Errorf("%d %s\nwant %s", a.status, a.body, want)
-			}
-			if got := len(h.topic.events); got != tt.events {
-				t.Errorf("%d events were stored, want %d", got, tt.events)
-			}
-			if got := strings.Join(q.calls, "; "); got != tt.call {
-				t.Errorf("called %s, want %s", got, tt.call)
-			}
+			bubble.Test(t, func(t *testing.T) { // the time to wait is exact
+				h := newHouse(t)
+				q := h.topic.queues["billing"]
+				q.put(delivery.Delivery{Event: readEvent(t, order), LockToken: "t+/=1", Count: 1})
+				raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: plant.example\r\n%sContent-Length: %d\r\n\r\n%s", tt.method, strings.ReplaceAll(tt.headers, "KEY", h.ns.Keys[0]), len(tt.body), tt.body)
+				r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				a := h.do(r)
+				e := readEvent(t, order)
+				want := strings.ReplaceAll(tt.want, "EVENT", string(e.AppendJSON(nil)))
+				if a.status != 200 || a.body != want {
+					t.Errorf("%d %s\nwant %s", a.status, a.body, want)
+				}
+				if got := len(h.topic.events); got != tt.events {
+					t.Errorf("%d events were stored, want %d", got, tt.events)
+				}
+				if got := strings.Join(q.calls, "; "); got != tt.call {
+					t.Errorf("called %s, want %s", got, tt.call)
+				}
+			})
 		})
 	}
 }

@@ -168,7 +168,7 @@ func (f *fakeQueue) note(format string, args ...any) {
 }
 
 func (f *fakeQueue) Receive(ctx context.Context, limit int, wait time.Duration) ([]delivery.Delivery, error) {
-	f.note("receive %d %v", limit, wait.Round(time.Second))
+	f.note("receive %d %v", limit, wait.Round(time.Millisecond))
 	end := time.After(wait)
 	for {
 		if list, err := f.take(limit); len(list) > 0 || err != nil {

@@ -206,17 +206,16 @@ func TestBridgeRights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := edge.bridges.guarded(broker.NamespaceConfig{Name: DevNamespace, Authenticator: broker.DenyAll{}, Authorizer: broker.DenyAll{}}).Authorizer
+	g := id.Own
 	for what, got := range map[string]mqtt.Code{
-		"publish down/a": g.Publish(id, "down/a").Code, "subscribe up/#": g.Subscribe(id, "up/#").Code,
+		"publish down/a": g.Publish("down/a").Code, "subscribe up/#": g.Subscribe("up/#").Code,
 	} {
 		if got != mqtt.Success {
 			t.Errorf("%s: %v, want yes", what, got)
 		}
 	}
 	for what, got := range map[string]mqtt.Code{
-		"publish up/a": g.Publish(id, "up/a").Code, "subscribe #": g.Subscribe(id, "#").Code, "subscribe down/#": g.Subscribe(id, "down/#").Code,
-		"another publishes": g.Publish(&broker.Identity{Name: "x"}, "down/a").Code,
+		"publish up/a": g.Publish("up/a").Code, "subscribe #": g.Subscribe("#").Code, "subscribe down/#": g.Subscribe("down/#").Code,
 	} {
 		if got != mqtt.NotAuthorized {
 			t.Errorf("%s: %v, want no", what, got)
@@ -225,6 +224,9 @@ func TestBridgeRights(t *testing.T) {
 	other := edge.bridges.guarded(broker.NamespaceConfig{Name: "other", Authenticator: broker.AllowAll{}, Authorizer: broker.AllowAll{}}).Authenticator
 	if _, err := other.Authenticate(t.Context(), broker.Login{Peer: broker.Peer{Transport: bridgeTransport}, Connect: &mqtt.Connect{ClientID: bridgePrefix + "cloud"}}); err == nil {
 		t.Error("the bridge gets into another namespace")
+	}
+	if another, err := other.Authenticate(t.Context(), broker.Login{Connect: &mqtt.Connect{ClientID: "x"}}); err != nil || another.Own != nil {
+		t.Errorf("another client has the rights of a bridge, %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(edge.cfg.Data, bridgeDirectory, "node")); err != nil {
 		t.Error(err)

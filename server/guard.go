@@ -18,13 +18,11 @@ type guard struct {
 	bridges   *bridges
 	namespace string
 	broker.Authenticator
-	broker.Authorizer
 }
 
 // guarded is a namespace with bridges.
 func (b *bridges) guarded(c broker.NamespaceConfig) broker.NamespaceConfig {
-	g := &guard{b, c.Name, c.Authenticator, c.Authorizer}
-	c.Authenticator, c.Authorizer, c.Exempt = g, g, b.exempt(c.Name)
+	c.Authenticator, c.Exempt = &guard{b, c.Name, c.Authenticator}, b.exempt(c.Name)
 	return c
 }
 
@@ -41,38 +39,22 @@ func (g *guard) Authenticate(ctx context.Context, l broker.Login) (*broker.Ident
 	if r == nil {
 		return nil, &mqtt.Error{Op: "connect", Code: mqtt.NotAuthorized, Err: errors.New("there is no such bridge")}
 	}
-	who := &broker.Identity{Name: id, Principal: &identity.Principal{Name: id, Method: identity.Bridge}}
-	who.Rights.Store(r.maps)
-	return who, nil
+	return &broker.Identity{Name: id, Principal: &identity.Principal{Name: id, Method: identity.Bridge}, Own: mapped{r.maps}}, nil
 }
 
-// mapsOf are the rights of a bridge; nil for everybody else.
-func mapsOf(id *broker.Identity) bridge.Maps {
-	if id == nil {
-		return nil
-	}
-	m, _ := id.Rights.Load().(bridge.Maps)
-	return m
-}
+// mapped are the rights of a bridge.
+type mapped struct{ bridge.Maps }
 
-// Publish implements broker.Authorizer.
-func (g *guard) Publish(id *broker.Identity, topic string) broker.Verdict {
-	m := mapsOf(id)
-	if m == nil {
-		return g.Authorizer.Publish(id, topic)
-	}
+// Publish implements broker.Grants.
+func (m mapped) Publish(topic string) broker.Verdict {
 	if m.MayPublish(topic) {
 		return broker.Verdict{}
 	}
 	return broker.Verdict{Code: mqtt.NotAuthorized, Reason: "no map of the bridge brings messages in to this topic"}
 }
 
-// Subscribe implements broker.Authorizer.
-func (g *guard) Subscribe(id *broker.Identity, filter string) broker.Verdict {
-	m := mapsOf(id)
-	if m == nil {
-		return g.Authorizer.Subscribe(id, filter)
-	}
+// Subscribe implements broker.Grants.
+func (m mapped) Subscribe(filter string) broker.Verdict {
 	if m.MaySubscribe(filter) {
 		return broker.Verdict{}
 	}
@@ -96,7 +78,7 @@ func (g *guard) Renew(ctx context.Context, l broker.Login, old *broker.Identity)
 
 // Review implements broker.Reviewer: a change of clients does not concern a bridge.
 func (g *guard) Review(clientID string, p broker.Peer, id *broker.Identity) broker.Judgement {
-	if r, ok := g.Authenticator.(broker.Reviewer); ok && mapsOf(id) == nil {
+	if r, ok := g.Authenticator.(broker.Reviewer); ok && id.Own == nil {
 		return r.Review(clientID, p, id)
 	}
 	return broker.Judgement{}

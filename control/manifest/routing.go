@@ -11,44 +11,40 @@ import (
 
 // routingMembers are what names topics, and what makes no sense without it: below
 // properties, the object and the member.
-var routingMembers = [][2]string{{"topicSpacesConfiguration", "routeTopicResourceId"}, {"gridmq", "routes"}}
+var routingMembers = [][2]string{{"topicSpacesConfiguration", "routeTopicResourceId"}, {"gridmq", "routes"}, {"gridmq", "lifecycleEvents"}}
 
-// Routed are the topics in ix that a namespace routes to.
+// Routed are the topics in ix that a namespace routes to, or sends its life-cycle events
+// to.
 func (r *Resource) Routed(ix Index) (list []*Resource) {
 	if r.Kind != Namespace {
 		return nil
 	}
 	properties, _ := member(r.Body, "properties").(map[string]any)
-	for _, m := range routingMembers {
-		inside, _ := member(properties, m[0]).(map[string]any)
-		eachText(member(inside, m[1]), func(id string) {
-			name, ok := topicOf(id, r.Name)
-			if topic := ix[(&Resource{Kind: Topic, Namespace: r.Name, Name: name}).Key()]; ok && topic != nil {
-				list = append(list, topic)
-			}
-		})
+	spaces, _ := member(properties, "topicSpacesConfiguration").(map[string]any)
+	own, _ := member(properties, "gridmq").(map[string]any)
+	names := []any{member(spaces, "routeTopicResourceId")}
+	routes, _ := member(own, "routes").([]any)
+	for _, one := range routes {
+		route, _ := one.(map[string]any)
+		names = append(names, member(route, "destination"))
+	}
+	events, _ := member(own, "lifecycleEvents").(map[string]any)
+	names = append(names, member(events, "topic"))
+	for _, v := range names {
+		id, _ := v.(string)
+		name, ok := topicOf(id, r.Name)
+		if topic := ix[(&Resource{Kind: Topic, Namespace: r.Name, Name: name}).Key()]; ok && topic != nil {
+			list = append(list, topic)
+		}
 	}
 	return list
 }
 
-// eachText visits the texts in a value.
-func eachText(v any, visit func(string)) {
-	switch v := v.(type) {
-	case string:
-		visit(v)
-	case []any:
-		for _, one := range v {
-			eachText(one, visit)
-		}
-	case map[string]any:
-		for _, one := range v {
-			eachText(one, visit)
-		}
-	}
-}
-
-// topicOf is the topic of a namespace that a resource id names.
+// topicOf is the topic of a namespace that a name or a resource id leads to.
 func topicOf(id, namespace string) (name string, ok bool) {
+	if !strings.Contains(id, "/") {
+		return id, id != ""
+	}
 	p := strings.Split(strings.Trim(id, "/"), "/")
 	n := len(p)
 	if n < 6 || !strings.EqualFold(p[n-2], Topic.Collection) || !strings.EqualFold(p[n-3], namespace) || !strings.EqualFold(p[n-4], "namespaces") {

@@ -35,7 +35,7 @@ func (p *Pool) Validate(ctx context.Context, origin string, d *delivery.Destinat
 		return nil // who publishes is not asked for; the credential in the headers is the consent
 	}
 	if err := p.handshake(ctx, origin, d.WebHook.URL); err != nil {
-		return fmt.Errorf("the attempt to validate the endpoint failed: %w; see https://aka.ms/esvalidation", err)
+		return fmt.Errorf("%w; see https://aka.ms/esvalidation", err)
 	}
 	return nil
 }

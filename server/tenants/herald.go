@@ -1,8 +1,6 @@
 package tenants
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"strings"
 	"sync"
@@ -208,7 +206,7 @@ func (h *herald) tell(o *notice) {
 }
 
 func (o *notice) event(from lifecycle.Namespace) lifecycle.Event {
-	n := lifecycle.Notice{ID: newEventID(), Time: o.at}
+	n := lifecycle.Notice{ID: delivery.NewGUID(), Time: o.at}
 	switch o.kind {
 	case lifecycle.SessionConnected:
 		return lifecycle.Connected(from, n, o.session)
@@ -226,13 +224,4 @@ func (h *herald) warn(text string, n *tenant, topic string, more ...any) {
 	if now-last >= 60 && h.warned.CompareAndSwap(last, now) {
 		h.t.log.Warn(text, append([]any{"namespace", n.name, "topic", topic}, more...)...)
 	}
-}
-
-// newEventID is a random UUID (RFC 9562, version 4).
-func newEventID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	s := hex.EncodeToString(b[:])
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
