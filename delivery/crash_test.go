@@ -114,7 +114,7 @@ func crashRound(t *testing.T, fs *vfs.MemFS, a *account, rng *rand.Rand, round i
 		w.p.deadlines.advance(&w.stream().deadline, 1) // a checkpoint, a truncation
 	}
 	a.await(t, published+20, done+5) // however slow the machine is
-	a.note(func() { // what was told until now is durable: the clone has it
+	a.note(func() {                  // what was told until now is durable: the clone has it
 		crashed = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(4) * 33, RNG: rand.New(rand.NewPCG(rng.Uint64(), 2))})
 		a.cut = true
 	})

@@ -6,6 +6,12 @@ import "gridmq/event/rawjson"
 // is wrong refuses the batch, and is told by its index. An empty batch is refused
 // (section 6). See Read.
 func ReadBatch(body []byte, limits Limits) ([]Event, error) {
+	return readArray(body, limits, "the body is one object: send a single event as application/cloudevents+json", (*reading).event)
+}
+
+// readArray reads an array, each event by one. notArray is what those are told who send
+// a single object.
+func readArray(body []byte, limits Limits, notArray string, one func(*reading) (Event, error)) ([]Event, error) {
 	limits = limits.withDefaults()
 	if err := limits.checkRequest(len(body)); err != nil {
 		return nil, err
@@ -15,7 +21,7 @@ func ReadBatch(body []byte, limits Limits) ([]Event, error) {
 	}
 	r := reading{Reader: rawjson.NewReader(body), limits: limits}
 	if r.Peek() == '{' {
-		return nil, invalid("", "the body is one object: send a single event as application/cloudevents+json")
+		return nil, invalid("", notArray)
 	}
 	if err := r.Open('['); err != nil {
 		return nil, malformed(err)
@@ -31,7 +37,7 @@ func ReadBatch(body []byte, limits Limits) ([]Event, error) {
 		case len(events) == limits.Events:
 			return nil, tooLarge("the batch has more than %d events: send fewer in one request", limits.Events)
 		}
-		e, err := r.event()
+		e, err := one(&r)
 		if err != nil {
 			return nil, at(err, len(events))
 		}

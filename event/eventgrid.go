@@ -24,37 +24,8 @@ func ReadEventGrid(header map[string][]string, body []byte, source string, limit
 		return nil, &Error{Kind: UnsupportedMedia, Index: -1,
 			Reason: "the topic takes events in the schema of Event Grid: send them as application/json, or make a topic whose inputSchema is CloudEventSchemaV1_0"}
 	}
-	limits = limits.withDefaults()
-	if err := limits.checkRequest(len(body)); err != nil {
-		return nil, err
-	}
-	if err := checkUTF8(body); err != nil {
-		return nil, err
-	}
-	r := reading{Reader: rawjson.NewReader(body), limits: limits}
-	if r.Peek() == '{' {
-		return nil, invalid("", "the body is one object: events in the schema of Event Grid come in an array")
-	}
-	if err := r.Open('['); err != nil {
-		return nil, malformed(err)
-	}
-	var events []Event
-	for first := true; ; first = false {
-		more, err := r.More(']', first)
-		switch {
-		case err != nil:
-			return nil, malformed(err)
-		case !more:
-			return finishBatch(&r, events)
-		case len(events) == limits.Events:
-			return nil, tooLarge("the array has more than %d events: send fewer in one request", limits.Events)
-		}
-		e, err := r.eventGrid(source)
-		if err != nil {
-			return nil, at(err, len(events))
-		}
-		events = append(events, e)
-	}
+	return readArray(body, limits, "the body is one object: events in the schema of Event Grid come in an array",
+		func(r *reading) (Event, error) { return r.eventGrid(source) })
 }
 
 // eventGrid reads the object that begins at the position.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 	"strings"
 
@@ -76,16 +75,9 @@ func (c *call) publishEvents() error {
 	if err != nil {
 		return err
 	}
-	c.failed = len(events)
-	if !c.tenant.take(&c.tenant.ingress, len(events), len(body)) {
-		return throttled()
-	}
-	ctx, cancel := context.WithTimeout(c.r.Context(), callTimeout)
-	defer cancel()
-	if err := c.topic.Publish(ctx, events); err != nil {
+	if err := c.store(events, len(body)); err != nil {
 		return err
 	}
-	c.succeeded, c.failed = len(events), 0
 	c.write(http.StatusOK, nil)
 	return nil
 }

@@ -23,8 +23,18 @@ func (c *call) publish() error {
 	if err != nil {
 		return err
 	}
+	if err := c.store(events, len(body)); err != nil {
+		return err
+	}
+	c.answer(http.StatusOK, []byte("{}"))
+	return nil
+}
+
+// store publishes the events of a body of so many bytes: all or none, durable when it
+// returns.
+func (c *call) store(events []event.Event, bytes int) error {
 	c.failed = len(events)
-	if !c.tenant.take(&c.tenant.ingress, len(events), len(body)) {
+	if !c.tenant.take(&c.tenant.ingress, len(events), bytes) {
 		return throttled()
 	}
 	ctx, cancel := context.WithTimeout(c.r.Context(), callTimeout)
@@ -33,7 +43,6 @@ func (c *call) publish() error {
 		return err
 	}
 	c.succeeded, c.failed = len(events), 0
-	c.answer(http.StatusOK, []byte("{}"))
 	return nil
 }
 

@@ -78,12 +78,8 @@ func (m *manageFlags) everythingApart(ctx context.Context) (list []*manifest.Res
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", kind.Name, err)
 		}
-		for _, one := range all {
-			r, err := manifest.Shown(one.Raw)
-			if err != nil {
-				return nil, fmt.Errorf("%s %s: %w", kind.Name, one.Name, err)
-			}
-			list = append(list, r)
+		if list, err = appendShown(list, kind, all); err != nil {
+			return nil, err
 		}
 	}
 	return list, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	plane "gridmq/control/client"
 	"gridmq/control/manifest"
 )
 
@@ -107,13 +108,21 @@ func (m *manageFlags) everything(ctx context.Context, h home, reading func(what 
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", kind.Collection, err)
 		}
-		for _, one := range all {
-			r, err := manifest.Shown(one.Raw)
-			if err != nil {
-				return nil, fmt.Errorf("%s %s: %w", kind.Name, one.Name, err)
-			}
-			list = append(list, r)
+		if list, err = appendShown(list, kind, all); err != nil {
+			return nil, err
 		}
+	}
+	return list, nil
+}
+
+// appendShown adds resources as the server shows them.
+func appendShown(list []*manifest.Resource, kind *manifest.Kind, all []*plane.Resource) ([]*manifest.Resource, error) {
+	for _, one := range all {
+		r, err := manifest.Shown(one.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", kind.Name, one.Name, err)
+		}
+		list = append(list, r)
 	}
 	return list, nil
 }

@@ -46,7 +46,9 @@ func (t *Tenants) Connected(v broker.Visit) {
 
 // Disconnected implements broker.Observer.
 func (t *Tenants) Disconnected(v broker.Visit, why string, err error) {
-	t.rememberEnd(v, why, err)
+	if why != broker.Crashed { // before that nothing is remembered; and there may be very many
+		t.rememberEnd(v, why, err)
+	}
 	o, wanted := t.notice(lifecycle.SessionDisconnected, v)
 	if !wanted {
 		return
