@@ -17,13 +17,13 @@ import (
 //
 // Source: Debian policy manual, chapters 3, 5 and 6; deb(5).
 func (r *release) debian(t target, files []entry) (string, error) {
-	list, err := r.debianFiles(files)
+	version := debianVersion(r.version, r.at)
+	list, err := r.debianFiles(version, files)
 	if err != nil {
 		return "", err
 	}
-	version := debianVersion(r.version, r.at)
 	root := filepath.Join(r.work, "deb_"+t.String())
-	if err := layOut(root, r.at, append(list, debianControl(t, version, list)...), r.debianScripts); err != nil {
+	if err := layOut(root, r.at, append(list, r.debianControl(t, version, list)...), r.debianScripts); err != nil {
 		return "", err
 	}
 	path := filepath.Join(r.out, "gridmq_"+version+"_"+t.arch+".deb")
@@ -45,10 +45,10 @@ var debianPlaces = map[string]string{
 	"completions/gridmq.fish": "usr/share/fish/vendor_completions.d/gridmq.fish",
 	"gridmq.example.yaml":     "usr/share/doc/gridmq/gridmq.example.yaml",
 	"THIRD-PARTY-NOTICES":     "usr/share/doc/gridmq/THIRD-PARTY-NOTICES.gz",
-	"CHANGELOG.md":            "usr/share/doc/gridmq/changelog.gz",
+	"CHANGELOG.md":            "usr/share/doc/gridmq/CHANGELOG.md.gz",
 }
 
-func (r *release) debianFiles(files []entry) ([]entry, error) {
+func (r *release) debianFiles(version string, files []entry) ([]entry, error) {
 	var list []entry
 	for _, one := range files {
 		place := debianPlaces[one.name]
@@ -67,18 +67,23 @@ func (r *release) debianFiles(files []entry) ([]entry, error) {
 		}
 		list = append(list, entry{place, one.mode, one.data})
 	}
-	for place, source := range map[string]string{"etc/gridmq/gridmq.yaml": "gridmq.yaml", "usr/share/doc/gridmq/copyright": "copyright"} {
+	for place, source := range map[string]string{"etc/gridmq/gridmq.yaml": "gridmq.yaml", "usr/share/doc/gridmq/copyright": "copyright",
+		"usr/share/lintian/overrides/gridmq": "lintian-overrides"} {
 		text, err := os.ReadFile(filepath.Join(r.root, "packaging/debian", source))
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, entry{place, 0o644, text})
 	}
-	return inOrder(list), nil
+	// The changes that users see are in CHANGELOG.md; this one is for Debian's tools.
+	changes, err := compressed(fmt.Appendf(nil, "gridmq (%s) unstable; urgency=medium\n\n  * Release; what has changed is in CHANGELOG.md.gz.\n\n -- %s  %s\n",
+		version, r.maintainer, r.at.Format(time.RFC1123Z)))
+	list = append(list, entry{"usr/share/doc/gridmq/changelog.gz", 0o644, changes})
+	return inOrder(list), err
 }
 
 // debianControl are the files that tell dpkg about the others.
-func debianControl(t target, version string, list []entry) []entry {
+func (r *release) debianControl(t target, version string, list []entry) []entry {
 	var sums strings.Builder
 	bytes := 0
 	for _, one := range list {
@@ -90,7 +95,7 @@ func debianControl(t target, version string, list []entry) []entry {
 	control := fmt.Sprintf(`Package: gridmq
 Version: %s
 Architecture: %s
-Maintainer: The GridMQ authors <gridmq@localhost>
+Maintainer: %s
 Installed-Size: %d
 Depends: adduser, init-system-helpers (>= 1.52)
 Suggests: mosquitto-clients
@@ -101,7 +106,7 @@ Description: MQTT broker with the resource model of Azure Event Grid
  topic spaces and permissions are resources behind an HTTP API; what is
  acknowledged survives power loss; messages become CloudEvents that are pulled
  from topics or pushed to webhooks.
-`, version, t.arch, (bytes+1023)/1024)
+`, version, t.arch, r.maintainer, (bytes+1023)/1024)
 	return []entry{{"DEBIAN/control", 0o644, []byte(control)}, {"DEBIAN/md5sums", 0o644, []byte(sums.String())},
 		{"DEBIAN/conffiles", 0o644, []byte("/etc/gridmq/gridmq.yaml\n")}}
 }

@@ -32,14 +32,18 @@ func run(args []string) error {
 	version := f.String("version", "", "`version`; without, what git describe says")
 	seconds := f.Int64("time", 0, "time of everything in it, seconds since 1970; without, SOURCE_DATE_EPOCH, or the commit's")
 	deb := f.Bool("deb", true, "make Debian packages too, where there is dpkg-deb")
+	maintainer := f.String("maintainer", "The GridMQ authors <gridmq@localhost>", "who answers for the Debian packages: `name <address>`")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	if strings.ContainsAny(*maintainer, "\r\n") {
+		return fmt.Errorf("-maintainer %q: want one line, name <address>", *maintainer)
 	}
 	root, err := goOutput(".", nil, "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
 		return err
 	}
-	r := &release{root: strings.TrimSpace(root), out: *out}
+	r := &release{root: strings.TrimSpace(root), out: *out, maintainer: *maintainer}
 	if r.version, r.at, err = stamp(r.root, *version, *seconds); err != nil {
 		return err
 	}

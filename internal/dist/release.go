@@ -11,14 +11,15 @@ import (
 
 // A release is one version, made for one platform after the other.
 type release struct {
-	root    string // of the source
-	out     string
-	work    string // for what is not kept
-	version string
-	at      time.Time
-	dpkg    string   // path of dpkg-deb; empty: no packages
-	pages   []entry  // man pages and completions, the same for all
-	made    []string // paths
+	root       string // of the source
+	out        string
+	work       string // for what is not kept
+	version    string
+	at         time.Time
+	maintainer string   // of the packages, "name <address>"
+	dpkg       string   // path of dpkg-deb; empty: no packages
+	pages      []entry  // man pages and completions, the same for all
+	made       []string // paths
 }
 
 // build compiles the broker for one platform. internal/dist and the Dockerfile use the

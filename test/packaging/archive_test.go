@@ -107,7 +107,7 @@ func TestReproducible(t *testing.T) {
 	}
 	second := filepath.Join(t.TempDir(), "dist")
 	must(t, source, nil, "sh", "-c", "umask 077 && exec go run ./internal/dist -out \"$0\" -version "+version+" -time "+seconds+
-		" -targets "+runtime.GOOS+"/"+runtime.GOARCH, second)
+		" -maintainer 'Packager <packager@example.org>' -targets "+runtime.GOOS+"/"+runtime.GOARCH, second)
 	a, err := os.ReadFile(filepath.Join(first, "SHA256SUMS"))
 	if err != nil {
 		t.Fatal(err)

@@ -128,7 +128,7 @@ var released = sync.OnceValues(func() (string, error) {
 })
 
 func makeRelease(source, out string) error {
-	_, err := run(source, nil, "go", "run", "./internal/dist", "-out", out, "-version", version, "-time", seconds,
+	_, err := run(source, nil, "go", "run", "./internal/dist", "-out", out, "-version", version, "-time", seconds, "-maintainer", "Packager <packager@example.org>",
 		"-targets", runtime.GOOS+"/"+runtime.GOARCH)
 	return err
 }
