@@ -343,14 +343,24 @@ func TestBridgeKills(t *testing.T) {
 			mu.Unlock()
 		}
 	})
+	await := func(more int) { // however slow the machine is
+		t.Helper()
+		count := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(acknowledged)
+		}
+		enough := count() + more
+		eventually(t, fmt.Sprint(more, " more are acknowledged"), func() bool { return count() >= enough })
+	}
 	for range 4 {
-		time.Sleep(250 * time.Millisecond)
+		await(20)
 		c.signal(syscall.SIGKILL)
-		time.Sleep(150 * time.Millisecond)
+		await(10)
 		p.signal(syscall.SIGKILL) // without a link
 		p = startEdge()
 		c = startCloud()
-		time.Sleep(250 * time.Millisecond)
+		await(20)
 		p.signal(syscall.SIGKILL) // with one
 		p = startEdge()
 	}
@@ -363,7 +373,7 @@ func TestBridgeKills(t *testing.T) {
 		again += n - 1
 	}
 	t.Logf("%d acknowledged, all arrived, %d once more", len(acknowledged), again)
-	if len(acknowledged) < 100 || slices.Max(counts) > 10 {
-		t.Errorf("%d acknowledged, one came %d times", len(acknowledged), slices.Max(counts))
+	if n := slices.Max(counts); n > 10 {
+		t.Errorf("one came %d times", n)
 	}
 }
