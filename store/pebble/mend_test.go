@@ -25,7 +25,7 @@ func onDisk(t testing.TB) Options {
 // closeFlushed closes s with all there is in tables.
 func closeFlushed(t testing.TB, s *Store) {
 	t.Helper()
-	if err := errors.Join(s.Sync(context.Background()), s.db.Flush(), s.Close()); err != nil {
+	if err := errors.Join(s.Sync(context.Background()), s.Close()); err != nil {
 		t.Fatalf("flush and close: %v", err)
 	}
 }

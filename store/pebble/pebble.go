@@ -262,6 +262,7 @@ func (s *Store) Close() error {
 	if err != nil || !s.gate.close() {
 		return err // Pebble cannot be trusted to end, or has ended
 	}
+	s.emptyLog()
 	return errors.Join(s.batch.Close(), s.db.Close())
 }
 
