@@ -67,6 +67,8 @@ func TestRequests(t *testing.T) {
 		"charset parameter":         {"PUT " + plant + "/clients/press-7", "{}", []string{"Content-Type", "application/json; charset=UTF-8"}, 200, ""},
 		"no content type":           {"PUT " + plant + "/clients/press-7", "{}", nil, 200, ""},
 		"unknown members":           {"PUT " + plant + "/clients/press-7", `{"location":"x","name":"press-7","what":{"x":1},"properties":{"more":[1]}}`, nil, 200, ""},
+		"unknown, ours alone":       {"PUT " + plant + "/clients/press-7", `{"properties":{"gridmq":{"pasword":"a long secret"}}}`, nil, 400, "InvalidRequest"},
+		"unknown in a namespace":    {"PUT " + plant, `{"properties":{"gridmq":{"passwords":{"enable":true}}}}`, nil, 400, "InvalidRequest"},
 		"members ignore case":       {"PUT " + plant + "/clientGroups/presses", `{"PROPERTIES":{"Query":"attributes.kind = 'press'"}}`, nil, 200, ""},
 		"enum ignores case":         {"PUT " + plant + "/clients/press-7", `{"properties":{"state":"enabled"}}`, nil, 200, ""},
 		"another id":                {"PUT " + plant + "/clients/press-7", `{"id":"` + plant + `/clients/other"}`, nil, 400, "InvalidRequest"},

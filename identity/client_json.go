@@ -67,6 +67,7 @@ func (c *Client) readCertificateRules(p *Properties) {
 // An empty one takes the password away.
 func (c *Client) readPassword(p *Properties) {
 	ours, _ := p.Object("gridmq")
+	ours.Only("password", "passwordHash", "hasPassword") // the last as it was shown
 	plain, isPlain := ours.Text("password", maxPassword)
 	hash, isHash := ours.Text("passwordHash", maxPassword)
 	c.given.password = isPlain || isHash

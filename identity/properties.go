@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,6 +151,16 @@ func (p *Properties) Objects(name string, most int) (list []*Properties, given b
 		list = append(list, o)
 	}
 	return list, given
+}
+
+// Only fails for members of other names. It is for objects that are ours alone: whoever
+// spells a name wrong there would be told of success and get nothing.
+func (p *Properties) Only(names ...string) {
+	for _, name := range slices.Sorted(maps.Keys(p.members)) {
+		if !slices.ContainsFunc(names, func(n string) bool { return lower(n) == name }) {
+			p.Fail(clip(name), "is not known; want "+strings.Join(names, ", "))
+		}
+	}
 }
 
 // Fail adds a fault of a member.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -167,7 +168,7 @@ func (m *management) serve(s *Server) error {
 		return fmt.Errorf("management plane: %w", err)
 	}
 	m.server = &http.Server{Handler: m.tokens.front(m.plane), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-		WriteTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil,
+		WriteTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		TLSConfig: &tls.Config{GetCertificate: certs.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
 	m.done = make(chan struct{})
 	go func() { // ends with stop

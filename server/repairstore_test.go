@@ -28,12 +28,14 @@ func content(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// two is a store with two documents, the second only in the engine's log.
+// two is a store with two documents, the second only in the engine's log, as a kill
+// leaves it.
 func two(t *testing.T) (data, dir string) {
 	data = t.TempDir()
 	dir = filepath.Join(data, storeDirectory)
-	for _, text := range []string{"the first of two", "the second of two"} {
-		st, err := pebble.Open(pebble.Options{Dir: dir})
+	alive := filepath.Join(t.TempDir(), "alive")
+	for i, text := range []string{"the first of two", "the second of two"} {
+		st, err := pebble.Open(pebble.Options{Dir: alive})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,6 +43,11 @@ func two(t *testing.T) (data, dir string) {
 		b.Put([]byte("n/default/r/"+text[4:5]), []byte(text))
 		if _, err := st.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
+		}
+		if i == 1 {
+			if err := os.CopyFS(dir, os.DirFS(alive)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := st.Close(); err != nil {
 			t.Fatal(err)

@@ -17,6 +17,10 @@ const (
 
 var (
 	profiles = []string{Standard, Azure}
+	members  = []string{
+		"profile", "limits", "hosts", "passwords", "registryFirst", "registerOnFirstConnect", "rateLimits", "lifecycleEvents", "routes",
+		"customJwtAuthentication", "directoryAuthentication", "webhookAuthentication",
+	}
 	// rateNames are the members of properties.gridmq.rateLimits, per second; those
 	// with Bytes are bytes, the others packets or messages.
 	rateNames = []string{
@@ -30,6 +34,7 @@ var (
 func (r *reader) gridmq(properties *identity.Properties) {
 	g := &r.n.GridMQ
 	p, _ := properties.Object("gridmq")
+	r.only(p, members...)
 	g.Profile = cmp.Or(r.rules.Profile, Standard)
 	if at, given := p.Enum("profile", profiles...); given {
 		g.Profile = profiles[at]
@@ -45,11 +50,13 @@ func (r *reader) gridmq(properties *identity.Properties) {
 		g.Hosts = append(g.Hosts, h)
 	}
 	pw, _ := p.Object("passwords")
+	r.only(pw, "enabled")
 	g.Passwords, _ = pw.Boolean("enabled")
 	g.RegistryFirst, _ = p.Boolean("registryFirst")
 	r.enrolment(p)
 	r.lifecycle(p)
 	rates, _ := p.Object("rateLimits")
+	r.only(rates, rateNames...)
 	for _, name := range rateNames {
 		if v, given := rates.Integer(name, 1, 1<<40); given {
 			if g.Rates == nil {
@@ -57,6 +64,14 @@ func (r *reader) gridmq(properties *identity.Properties) {
 			}
 			g.Rates[name] = v
 		}
+	}
+}
+
+// only refuses members of an object that is ours alone. What was stored is read by a
+// version that may know less.
+func (r *reader) only(p *identity.Properties, names ...string) {
+	if !r.stored {
+		p.Only(names...)
 	}
 }
 
@@ -84,6 +99,7 @@ func (r *reader) limits(p *identity.Properties) {
 
 func (r *reader) enrolment(p *identity.Properties) {
 	first, given := p.Object("registerOnFirstConnect")
+	r.only(first, "enabled", "caCertificates")
 	enabled, said := first.Boolean("enabled")
 	cas, _ := first.Texts("caCertificates", maxHosts)
 	if given && (enabled || !said) {

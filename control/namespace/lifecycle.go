@@ -36,6 +36,7 @@ func (r *reader) lifecycle(p *identity.Properties) {
 	if !given {
 		return
 	}
+	r.only(o, "topic", "schema", "includedEventTypes")
 	l := &Lifecycle{Topic: required(o, "topic")}
 	if l.Topic != "" && identity.CheckName(l.Topic) != nil {
 		o.Fail("topic", "want the name of a topic of this namespace")

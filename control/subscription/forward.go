@@ -22,6 +22,9 @@ var accessHeaders = map[string]bool{"authorization": true, "aeg-sas-key": true, 
 
 func (r *reader) forwarding() {
 	ours, _ := r.Object("gridmq")
+	if !r.stored {
+		ours.Only("forward")
+	}
 	r.forward, _ = ours.Boolean("forward")
 }
 
