@@ -32,6 +32,14 @@ func clearData(data string) error {
 	if _, err := os.Lstat(filepath.Join(data, restoringDirectory)); err == nil {
 		return fmt.Errorf("a restore into %s has not come to its end: run gridmq restore again, into a directory that is empty", data)
 	}
+	if _, err := os.Lstat(filepath.Join(data, storeDirectory)); err != nil {
+		// A fresh store in its place would look as if all had been lost.
+		if kept, _ := filepath.Glob(filepath.Join(data, storeDirectory+keptSuffix+"*")); len(kept) > 0 {
+			last := kept[len(kept)-1]
+			return fmt.Errorf("a repair of the store in %s has not come to its end, and the store is in %s: rename that to %s and repair again",
+				data, last, filepath.Join(data, storeDirectory))
+		}
+	}
 	if err := os.RemoveAll(filepath.Join(data, checkpointDirectory)); err != nil {
 		return fmt.Errorf("remove what a backup has left behind: %w", err)
 	}

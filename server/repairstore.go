@@ -15,6 +15,9 @@ import (
 // repairDirectory in the data directory is the copy of the store that is repaired.
 const repairDirectory = "repair"
 
+// keptSuffix and a time are what the store that was there is called after a repair.
+const keptSuffix = ".before-repair-"
+
 // A StoreRepair says what RepairStore found and did.
 type StoreRepair struct {
 	StoreReport
@@ -61,7 +64,7 @@ func RepairStore(data string, write bool) (r StoreRepair, err error) {
 	if err := syncTree(aside); err != nil {
 		return r, fmt.Errorf("repair: %w", err)
 	}
-	kept := dir + ".before-repair-" + time.Now().UTC().Format("20060102T150405.000")
+	kept := dir + keptSuffix + time.Now().UTC().Format("20060102T150405.000")
 	if err := os.Rename(dir, kept); err != nil {
 		return r, fmt.Errorf("repair: %w", err)
 	}

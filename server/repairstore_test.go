@@ -111,3 +111,28 @@ func TestRepairWithoutLogs(t *testing.T) {
 		t.Errorf("the repaired one: %+v, %v", r, err)
 	}
 }
+
+// A repair that is killed when the old store has gone and the new one has not come leaves
+// none: no server makes a fresh one in its place.
+func TestRepairCutOff(t *testing.T) {
+	data := t.TempDir()
+	run(t, Sources{Flags: flags(data)}).end(t)
+	r, err := RepairStore(data, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(data, storeDirectory)
+	if err := os.Rename(dir, filepath.Join(data, repairDirectory)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-begin(t, Sources{Flags: flags(data)}).ended; err == nil || !strings.Contains(err.Error(), r.Kept) {
+		t.Errorf("a server on half a repair: %v, want that the store is in %s", err, r.Kept)
+	}
+	if err := os.Rename(r.Kept, dir); err != nil { // as it says
+		t.Fatal(err)
+	}
+	if _, err := RepairStore(data, true); err != nil {
+		t.Error(err)
+	}
+	run(t, Sources{Flags: flags(data)}).end(t)
+}
