@@ -130,6 +130,16 @@ func (c *Client) List(ctx context.Context, collection, filter string) (all []*Re
 	return all, err
 }
 
+// First reads the first of a collection, most at most.
+func (c *Client) First(ctx context.Context, collection string, most int) (all []*Resource, err error) {
+	err = pages(ctx, c, collection, url.Values{}, most, func(raw json.RawMessage) error {
+		r := &Resource{Raw: raw}
+		all = append(all, r)
+		return json.Unmarshal(raw, r)
+	})
+	return all, err
+}
+
 // pages visits the entries of a list, most at most (0: all).
 func pages(ctx context.Context, c *Client, path string, q url.Values, most int, visit func(json.RawMessage) error) error {
 	q.Set("$top", "100")
