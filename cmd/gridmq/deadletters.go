@@ -53,7 +53,7 @@ type letterFlags struct {
 
 func (l *letterFlags) register(f *pflag.FlagSet) {
 	l.registerFolder(f)
-	f.StringVar(&l.data, "data", cmp.Or(os.Getenv("GRIDMQ_DATA"), "./data"), "data `directory` of a broker on this machine")
+	f.StringVar(&l.data, "data", ourData(), "data `directory` of a broker on this machine")
 	f.StringVarP(&l.namespace, "namespace", "n", "", "`namespace` (default: all)")
 }
 

@@ -52,11 +52,14 @@ func (m *manageFlags) register(cmd *cobra.Command, withNamespace bool) {
 	f.StringVar(&m.token, "token", "", "operator `token` (better in a file, or in the environment as "+tokenVariable+")")
 	f.StringVar(&m.tokenFile, "token-file", "", "`file` with the operator token")
 	f.StringVar(&m.ca, "ca", "", "`file` of a CA to trust, PEM (default: the local CA in --data)")
-	f.StringVar(&m.data, "data", cmp.Or(os.Getenv("GRIDMQ_DATA"), "./data"), "data `directory` of a broker on this machine")
+	f.StringVar(&m.data, "data", ourData(), "data `directory` of a broker on this machine")
 	if withNamespace {
 		f.StringVarP(&m.namespace, "namespace", "n", "", "`namespace` (default: the only one there is)")
 	}
 }
+
+// ourData is the data directory when --data does not name one: that of serve.
+func ourData() string { return cmp.Or(os.Getenv("GRIDMQ_DATA"), "./data") }
 
 // run wraps what a command does once it is connected: interrupts, hints, exit codes.
 func (m *manageFlags) run(do func(ctx context.Context, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {

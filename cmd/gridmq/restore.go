@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +33,8 @@ with the same clients.`,
   age -d -i key.txt gridmq.backup.age | gridmq restore - --data /var/lib/gridmq`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !cmd.Flags().Changed("data") && os.Getenv("GRIDMQ_DATA") == "" {
-				return errors.New("--data is needed: the directory to make")
+			if data == "" {
+				return errors.New("--data (or GRIDMQ_DATA) is needed: the directory to make")
 			}
 			in, err := openBackup(cmd, args[0])
 			if err != nil {
@@ -45,7 +44,7 @@ with the same clients.`,
 			return restore(cmd, in, data, quick)
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", cmp.Or(os.Getenv("GRIDMQ_DATA"), ""), "data `directory` to make")
+	cmd.Flags().StringVar(&data, "data", os.Getenv("GRIDMQ_DATA"), "data `directory` to make")
 	cmd.Flags().BoolVar(&quick, "quick", false, "compare checksums of files only, and do not read every record")
 	return cmd
 }

@@ -53,7 +53,7 @@ broker starts all the same and does without them. They are listed each time unti
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", "./data", "data `directory` of the broker")
+	cmd.Flags().StringVar(&data, "data", ourData(), "data `directory` of the broker")
 	cmd.Flags().BoolVar(&clear, "clear", false, "forget what is damaged, after it was listed")
 	return cmd
 }
@@ -104,7 +104,7 @@ A backup from before the damage is worth more than a repair.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", "./data", "data `directory` of the broker")
+	cmd.Flags().StringVar(&data, "data", ourData(), "data `directory` of the broker")
 	cmd.Flags().BoolVar(&write, "write", false, "put the repaired copy in the place of the store")
 	return cmd
 }

@@ -81,7 +81,7 @@ not somebody who lies. Listen on this machine only, unless the network is yours.
 	f.StringVar(&h.key, "key", "", "`file` with its key")
 	f.BoolVar(&h.local, "tls", false, "https with a certificate of the local CA in --data")
 	f.StringSliceVar(&h.hosts, "host", nil, "with --tls: further host `names` and IP addresses of this machine")
-	f.StringVar(&h.data, "data", cmp.Or(os.Getenv("GRIDMQ_DATA"), "./data"), "with --tls: data `directory` of a broker on this machine")
+	f.StringVar(&h.data, "data", ourData(), "with --tls: data `directory` of a broker on this machine")
 	f.BoolVar(&h.json, "json", false, "print events whole, as JSON, one a line")
 	f.IntVar(&h.width, "width", 120, "cut lines to so `many` characters")
 	return cmd
