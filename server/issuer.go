@@ -24,10 +24,11 @@ var issuerKey = []byte("i/keys")
 // keyStore keeps the signing keys in the table of the store.
 type keyStore struct{ store.Store }
 
-// Load implements issuer.Store.
+// Load implements issuer.Store. Keys that are damaged are as good as none: others are
+// made, and tokens that the old ones have signed are refused.
 func (k keyStore) Load(context.Context) (doc []byte, revision uint64, err error) {
 	d, err := k.Get(issuerKey)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDamaged) {
 		return nil, 0, nil
 	}
 	return d.Value, d.Revision, err

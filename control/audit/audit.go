@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -65,7 +66,7 @@ type Log struct {
 	keys [][keySize]byte // what is kept, oldest first
 }
 
-// Open reads which entries there are.
+// Open reads which entries there are. What is damaged is passed over.
 func Open(s store.Store, o Options) (*Log, error) {
 	o.Entries = cmp.Or(o.Entries, 50_000)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
@@ -79,8 +80,11 @@ func Open(s store.Store, o Options) (*Log, error) {
 		}
 		return true
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrDamaged) {
 		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	if err != nil { // no reason to keep clients out
+		o.Logger.Error("entries of the audit log may be lost", "err", err)
 	}
 	for i, j := 0, len(l.keys)-1; i < j; i, j = i+1, j-1 { // keys come newest first
 		l.keys[i], l.keys[j] = l.keys[j], l.keys[i]

@@ -211,7 +211,8 @@ func (s *Set) reconcile() error {
 	return nil
 }
 
-// read lists all documents in the order of their kinds.
+// read lists all documents in the order of their kinds. Without those that are damaged:
+// what is left is in force, and the operator is told.
 func (s *Set) read() (all []store.Document, err error) {
 	rank := map[string]int{}
 	for i, k := range s.kinds {
@@ -228,6 +229,10 @@ func (s *Set) read() (all []store.Document, err error) {
 	slices.SortStableFunc(all, func(x, y store.Document) int {
 		return cmp.Compare(ranks[string(x.Key)], ranks[string(y.Key)])
 	})
+	if errors.Is(err, store.ErrDamaged) {
+		s.o.Logger.Error("resources may be lost, bans and network rules among them: compare them with an export, or restore a backup", "err", err)
+		err = nil
+	}
 	return all, err
 }
 

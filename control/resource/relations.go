@@ -51,7 +51,7 @@ func (w *write) mark(namespace string) error {
 	w.marked = true
 	key := referencesKey(namespace)
 	d, err := w.set.o.Store.Get(key)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrDamaged) { // it says nothing
 		return err
 	}
 	w.batch.Fences = append(w.batch.Fences, store.Fence{Key: key, Revision: d.Revision})
