@@ -28,7 +28,7 @@ func TestGuides(t *testing.T) {
 	for name, programs := range guides {
 		t.Run(strings.TrimSuffix(name, ".md"), func(t *testing.T) {
 			t.Parallel()
-			for _, p := range append([]string{"bash", "unshare"}, programs...) {
+			for _, p := range append([]string{"bash"}, programs...) {
 				wantProgram(t, p)
 			}
 			path := filepath.Join("..", "..", "docs", name)

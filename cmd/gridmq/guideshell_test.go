@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// A guideShell is bash in an empty folder, on a network of its own: its ports are those
-// that a reader has, whatever else runs on this machine.
+// A guideShell is bash in an empty folder, on a network of its own if possible: its ports
+// are those that a reader has, whatever else runs on this machine.
 type guideShell struct {
 	t    *testing.T
 	dir  string
@@ -34,11 +34,8 @@ const guidePatience = 60 * time.Second
 func newGuideShell(t *testing.T) *guideShell {
 	t.Helper()
 	s := &guideShell{t: t, dir: t.TempDir(), end: "-- end of a command of the guide --"}
-	args := []string{"--net", "bash", "--noprofile", "--norc"}
-	if os.Getuid() != 0 {
-		args = append([]string{"--map-root-user"}, args...)
-	}
-	cmd := exec.Command("unshare", args...)
+	words := append(enclosed(t), "bash", "--noprofile", "--norc")
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "HOME="+s.dir, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin", "LC_ALL=C.UTF-8", "TZ=UTC")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -63,10 +60,28 @@ func newGuideShell(t *testing.T) *guideShell {
 		out.Close()
 	})
 	t.Cleanup(s.stop)
-	if _, code := s.run("ip link set lo up"); code != 0 {
-		t.Fatal("a network namespace has no loopback: is ip (Debian's iproute2) there?")
-	}
 	return s
+}
+
+// onlyGuide is held by a guide that shares the machine's network.
+var onlyGuide sync.Mutex
+
+// enclosed is the command that runs another one on a network of its own. Where nobody may
+// have one it is nothing: guides then go one by one on the ports of this machine.
+func enclosed(t *testing.T) []string {
+	alone := []string{"unshare", "--net"}
+	if os.Getuid() != 0 {
+		alone = append(alone, "--map-root-user")
+	}
+	alone = append(alone, "sh", "-c", `ip link set lo up && exec "$@"`, "guide")
+	out, err := exec.Command(alone[0], append(alone[1:], "true")...).CombinedOutput()
+	if err == nil {
+		return alone
+	}
+	t.Logf("no network of its own: %v %s", err, out)
+	onlyGuide.Lock()
+	t.Cleanup(onlyGuide.Unlock)
+	return nil
 }
 
 // run does what a reader would type, and returns what the terminal shows.
