@@ -35,7 +35,7 @@ func steady(line string) string {
 // differs compares what a command printed with what the page says: "..." alone is any
 // lines, at the end of a line its rest. It is "" when they agree.
 func differs(got, want []string) string {
-	if len(want) == 0 || want[0] != "..." {
+	if len(want) == 0 || strings.TrimSpace(want[0]) != "..." {
 		switch {
 		case len(want) == 0 && len(got) == 0:
 			return ""

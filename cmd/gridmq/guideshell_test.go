@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -108,9 +109,14 @@ func (s *guideShell) run(text string) (lines []string, code int) {
 			}
 			return lines, code
 		}
-		lines = append(lines, line)
+		if !killed.MatchString(line) {
+			lines = append(lines, line)
+		}
 	}
 }
+
+// killed is how bash tells that what it had started was killed; when, is its affair.
+var killed = regexp.MustCompile(`^bash: line \d+: +\d+ Killed `)
 
 // script runs lines that all have to succeed, in a shell of their own that leaves no
 // variables behind.
