@@ -19,6 +19,7 @@ var updateGuides = flags.Bool("update-guides", false, "write into docs/ what the
 var guides = map[string][]string{
 	"operate.md":   {"curl", "openssl"},
 	"sparkplug.md": nil,
+	"edge.md":      {"curl"},
 }
 
 // TestGuides does what the guides say, and compares what comes. Where only the output
