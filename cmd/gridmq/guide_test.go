@@ -20,6 +20,7 @@ var guides = map[string][]string{
 	"operate.md":   {"curl", "openssl"},
 	"sparkplug.md": nil,
 	"edge.md":      {"curl"},
+	"ci.md":        {"curl", "jq"},
 }
 
 // TestGuides does what the guides say, and compares what comes. Where only the output

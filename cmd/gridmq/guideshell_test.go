@@ -116,7 +116,7 @@ func (s *guideShell) run(text string) (lines []string, code int) {
 }
 
 // killed is how bash tells that what it had started was killed; when, is its affair.
-var killed = regexp.MustCompile(`^bash: line \d+: +\d+ Killed `)
+var killed = regexp.MustCompile(`^(?:bash|main): line \d+: +\d+ Killed `)
 
 // script runs lines that all have to succeed, in a shell of their own that leaves no
 // variables behind.
