@@ -117,6 +117,9 @@ func (ns *namespace) create(c *conn, p *mqtt.Connect) (*mailbox, error) {
 // adopt puts a session on the maps. ns.mu is held.
 func (ns *namespace) adopt(x *mailbox) {
 	ns.sessions[x.clientID] = x
+	if s := ns.taps[x.clientID]; s != nil {
+		x.taps.Store(s)
+	}
 	ns.byID[x.id] = x
 	ns.perName[identity.Fold(x.owner)]++
 }

@@ -111,6 +111,7 @@ type Broker struct {
 	closing  atomic.Bool
 	mu       sync.Mutex // guards conns, and closing against Serve
 	conns    map[*conn]struct{}
+	taps     int          // that are open; guarded by mu
 	calmed   atomic.Int64 // connections that have become quiet since giveBack
 	arrived  atomic.Int64 // connections since the last beat
 	arrivals int64        // the heartbeat's: since settle
@@ -220,6 +221,9 @@ func (b *Broker) refuseFurther() []*conn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closing.Store(true)
+	for _, ns := range b.all() {
+		ns.endTaps(tapServerStops)
+	}
 	conns := make([]*conn, 0, len(b.conns))
 	for c := range b.conns {
 		conns = append(conns, c)

@@ -13,6 +13,7 @@ import (
 	"gridmq/mqtt"
 	"gridmq/session"
 	"gridmq/store"
+	"gridmq/tap"
 )
 
 // readSize is the read buffer of a connection that is busy; one that is quiet
@@ -53,6 +54,7 @@ type conn struct {
 	username string // that it gave, for the list of refusals
 	method   string // the Authentication Method of CONNECT
 	limits   *Limits
+	early    *tap.Taps // of its client, until it has a session
 	rates    rates
 	id       atomic.Pointer[Identity]
 	x        *mailbox
@@ -101,7 +103,8 @@ type scratch struct {
 	groups  []*group
 	tickets []store.Ticket
 	pub     publication
-	acked   bool // the window has room again: shared groups may want it
+	taps    *tap.Taps // of the client, as they were when the read began
+	acked   bool      // the window has room again: shared groups may want it
 	read    readCounts
 }
 
@@ -111,7 +114,7 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 func (c *conn) letGo() {
 	s := c.scratch
 	c.scratch = nil
-	s.in, s.ack, s.view = mqtt.Publish{}, mqtt.Ack{}, mqtt.Message{}
+	s.in, s.ack, s.view, s.taps = mqtt.Publish{}, mqtt.Ack{}, mqtt.Message{}, nil
 	s.pub.forget()
 	scratches.Put(s)
 }
@@ -275,6 +278,7 @@ var errGone = errors.New("session belongs to another connection")
 // packets handles every whole packet in data. It returns how many bytes it
 // used and how many the next packet needs in all.
 func (c *conn) packets(data []byte) (used, need int, err error) {
+	c.taps = c.x.taps.Load()
 	for used < len(data) {
 		h, err := mqtt.ReadHeader(data[used:], c.max)
 		if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -287,6 +291,9 @@ func (c *conn) packets(data []byte) (used, need int, err error) {
 			return used, h.Total(), nil
 		}
 		body := data[used+h.Size : used+h.Total()]
+		if c.taps != nil {
+			c.taps.Packets(c.inward(), data[used:used+h.Total()])
+		}
 		used += h.Total()
 		if err := c.packet(h, body); err != nil {
 			return used, 0, err

@@ -29,6 +29,9 @@ func (c *conn) connect() error {
 			c.limits = &e.Limits
 		}
 	}
+	if p != nil {
+		c.tapConnect(p)
+	}
 	if err != nil {
 		return c.refuse(err)
 	}
@@ -45,6 +48,7 @@ func (c *conn) connect() error {
 	if err := c.authenticate(p); err != nil {
 		return c.refuse(err)
 	}
+	c.tapAllowed()
 	if err := ns.mayReconnect(c.id.Load().Name, p.ClientID); err != nil {
 		return c.refuse(err)
 	}
@@ -66,7 +70,7 @@ func (c *conn) connect() error {
 		ns.enforce(c.x, c.id.Load())
 	}
 	ack := c.connack(p, assigned, present)
-	c.username = ""
+	c.username, c.early = "", nil
 	c.begin(p, ack)
 	c.limitLife()
 	if ns.authorizer.Revision() != revision { // whoever looked for live clients has missed this one
@@ -139,6 +143,7 @@ func (c *conn) readConnect() (p *mqtt.Connect, rest []byte, err error) {
 // refuse answers CONNECT with the error's code and returns the error. Where the
 // standard has no answer (3.1.1, malformed) the connection is only closed.
 func (c *conn) refuse(err error) error {
+	c.tapRefused(err)
 	var e *mqtt.Error
 	code := mqtt.ServerUnavailable
 	if errors.As(err, &e) {
@@ -163,7 +168,7 @@ func (c *conn) refuse(err error) error {
 		ack.Properties.ReasonString = reasonText(e)
 		ack.Properties.Mark(mqtt.PropReasonString)
 	}
-	if done, werr := c.nc.Push(mqtt.AppendFit(nil, v, c.clientMax, &ack)); werr == nil && !done {
+	if done, werr := c.push(mqtt.AppendFit(nil, v, c.clientMax, &ack)); werr == nil && !done {
 		_ = c.nc.Drain(2 * time.Second)
 	}
 	return err

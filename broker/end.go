@@ -5,6 +5,7 @@ import (
 	"gridmq/mqtt"
 	"gridmq/session"
 	"gridmq/store"
+	"gridmq/tap"
 )
 
 // end ends a session: it, its subscriptions and its queue are gone. still, when
@@ -45,6 +46,7 @@ func (ns *namespace) endSession(x *mailbox, why string, still func() bool, stric
 	}
 	ns.clear(x)
 	ns.b.metrics.sessionEnded(why)
+	x.taps.Load().Note(tap.Event{Kind: tap.Over, Reason: why})
 	return t, nil
 }
 

@@ -94,6 +94,9 @@ func (x *mailbox) writeOut(c *conn) {
 		out := x.s.TakeOut(nil)
 		c.relieve()
 		x.mu.Unlock()
+		if s := x.taps.Load(); s != nil {
+			c.tapOut(s, out)
+		}
 		done, err := c.nc.Push(out)
 		if lent.b == nil { // else there are two, and one will do
 			lent.keep(out)

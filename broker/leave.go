@@ -86,7 +86,7 @@ func (c *conn) farewell(code mqtt.Code, reason string) {
 		d.Properties.ReasonString = reason
 		d.Properties.Mark(mqtt.PropReasonString)
 	}
-	if done, err := c.nc.Push(mqtt.AppendFit(nil, c.v, c.clientMax, &d)); err == nil && !done {
+	if done, err := c.push(mqtt.AppendFit(nil, c.v, c.clientMax, &d)); err == nil && !done {
 		_ = c.nc.Drain(patience)
 	}
 }
@@ -116,6 +116,7 @@ func (c *conn) leave(err error) {
 	c.b.metrics.disconnected(c.peer.Transport, c.v)
 	c.debug("connection ended", "why", string(why), "err", err)
 	c.retract(why, err)
+	c.tapGone(why, err)
 	c.ns.detach(c)
 }
 

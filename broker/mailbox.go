@@ -8,6 +8,7 @@ import (
 	"gridmq/session"
 	"gridmq/store"
 	"gridmq/store/queue"
+	"gridmq/tap"
 )
 
 // A mailbox is a session in the house: its state machine, the lock around it,
@@ -18,6 +19,7 @@ type mailbox struct {
 	clientID string
 	owner    string // authentication name
 	durable  bool
+	taps     atomic.Pointer[tap.Taps] // nil: nobody watches the client
 
 	queuedForFlush atomic.Bool // in the flushers' list
 	above          atomic.Bool // over the high-water mark: the gate is closed
@@ -84,6 +86,9 @@ func (x *mailbox) Done(seq uint64, it *session.Item, why session.Reason) {
 		x.freed = append(x.freed, freed{it.Delivery.Tag.(*group), it.Ref, back})
 	}
 	if why != session.Acknowledged {
+		if s := x.taps.Load(); s != nil {
+			tapDropped(s, seq, it, why)
+		}
 		x.lost(why)
 	}
 }
@@ -92,7 +97,12 @@ func (x *mailbox) Done(seq uint64, it *session.Item, why session.Reason) {
 func (x *mailbox) Sent(qos byte, n int) { x.ns.b.metrics.sent(qos, n) }
 
 // Dropped implements session.Keeper.
-func (x *mailbox) Dropped(why session.Reason) { x.lost(why) }
+func (x *mailbox) Dropped(why session.Reason) {
+	if s := x.taps.Load(); s != nil {
+		tapDropped(s, 0, nil, why)
+	}
+	x.lost(why)
+}
 
 // Closed implements session.Gate for the publishers that feed this mailbox.
 func (x *mailbox) Closed() bool { return x.above.Load() }
@@ -131,6 +141,9 @@ func (x *mailbox) deliver(m *mqtt.Message, d *session.Delivery, p session.Place,
 		}
 	}
 	seq := x.s.Deliver(m, d, p, now)
+	if s := x.taps.Load(); s != nil && (x.conn == nil || x.s.Unsent() > 0) {
+		x.tapQueued(s, m, seq, min(m.QoS, d.QoS))
+	}
 	if newest && x.s.Unsent() > 0 {
 		x.s.Shed(seq)
 	}

@@ -89,6 +89,11 @@ func (m *metrics) functions(f promauto.Factory, b *Broker) {
 	sum("gridmq_queued_messages", "Messages in the store that some session waits for, counted once for each session.", func(ns *namespace) float64 {
 		return float64(ns.queues.Stats().Live)
 	})
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridmq_traces", Help: "Traces of clients that are open."}, func() float64 {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return float64(b.taps)
+	})
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridmq_store_log_bytes", Help: "Bytes of the message log on disk, roughly."}, func() float64 {
 		return float64(b.store.Stats().LogBytes)
 	})

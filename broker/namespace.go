@@ -11,6 +11,7 @@ import (
 	"gridmq/mqtt"
 	"gridmq/store"
 	"gridmq/store/queue"
+	"gridmq/tap"
 	"gridmq/topic"
 )
 
@@ -38,6 +39,7 @@ type namespace struct {
 	byID     map[queue.ID]*mailbox
 	perName  map[string]int
 	shared   map[string]*group
+	taps     map[string]*tap.Taps // by client identifier; see trace.go
 	byQueue  map[queue.ID]*group
 	nextID   queue.ID
 	idsUpTo  queue.ID // numbers below are reserved in the store
@@ -51,6 +53,7 @@ type namespace struct {
 	epochs   atomic.Uint64 // above every epoch that was seen
 	remember atomic.Bool   // writes sessions that end with their connection
 	disabled atomic.Bool   // refuses connections
+	tapped   atomic.Bool   // taps has some
 	outside  sync.RWMutex  // read-held by a message without a connection; see Remove
 	stop     func()        // ends what it does by itself
 	stopped  chan struct{} // closed when that has ended

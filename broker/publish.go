@@ -5,6 +5,7 @@ import (
 	"gridmq/session"
 	"gridmq/store"
 	"gridmq/store/queue"
+	"gridmq/tap"
 	"gridmq/topic"
 )
 
@@ -100,6 +101,9 @@ func (c *conn) publishAdmitted() error {
 		c.last = r
 	}
 	if code, reason := c.judge(r.topic); code != mqtt.Success {
+		if c.taps != nil {
+			c.taps.Note(access("publish", r.topic, code, reason))
+		}
 		return c.refusePublish(code, reason)
 	}
 	c.view = mqtt.Message{
@@ -122,6 +126,9 @@ func (c *conn) publishAdmitted() error {
 		}
 		e := storeRefusal("publish", err).(*mqtt.Error)
 		return c.refusePublish(e.Code, reasonText(e))
+	}
+	if c.taps != nil {
+		c.tapPublished(c.taps, r.topic)
 	}
 	return c.accept(t)
 }
@@ -218,6 +225,9 @@ func (c *conn) accept(t store.Ticket) error {
 	}
 	x := c.x
 	held := p.gate != nil && p.gate.await(x)
+	if held && c.taps != nil {
+		c.taps.Note(tap.Event{Kind: tap.Held, PacketID: in.PacketID, Reason: "a subscriber is slow: " + p.gate.clientID})
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.conn != c {

@@ -101,7 +101,11 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 	if c.limits.refuseTopic(filter) != nil {
 		return mqtt.TopicFilterInvalid, nil
 	}
-	if v := c.ns.maySubscribe(c.id.Load(), filter); v.Code != mqtt.Success {
+	v := c.ns.maySubscribe(c.id.Load(), filter)
+	if c.taps != nil {
+		c.taps.Note(access("subscribe", filter, v.Code, v.Reason))
+	}
+	if v.Code != mqtt.Success {
 		return v.Code, nil
 	}
 	sub := &subscription{

@@ -120,6 +120,7 @@ func (b *Broker) Remove(ctx context.Context, name string) error {
 	ns.outside.Lock() // messages of nobody's connection that are on their way come first
 	ns.disabled.Store(true)
 	ns.outside.Unlock()
+	ns.endTaps(tapNamespaceGone)
 	for len(ns.mailboxes()) > 0 { // a CONNECT may be on its way in
 		for _, x := range ns.mailboxes() {
 			ns.end(x, "namespace_removed", nil)

@@ -121,6 +121,8 @@ func (c *call) routeTools(ns string, p path) func() error {
 		return nil
 	case p.is("sessions") && o.Sessions != nil:
 		return c.routeSessions(ns, p[1:])
+	case p.is("trace") && len(p) == 2 && o.Trace != nil:
+		return c.post(func() error { return c.trace(ns, p[1]) })
 	case p.is("slow") && len(p) == 1 && o.Slow != nil:
 		return c.get(func() error { return c.listSlow(ns) })
 	case p.is("refused") && len(p) == 1 && o.Refusals != nil:

@@ -138,6 +138,7 @@ var others = []struct{ method, path, summary string }{
 	{"get", toolsTemplate + "/refused", "Connections that were refused, newest first"},
 	{"get", toolsTemplate + "/history", "Who came, went and was refused, newest first"},
 	{"get", toolsTemplate + "/slow", "List the sessions with the longest queues, by messages, bytes or age"},
+	{"post", toolsTemplate + "/trace/{clientId}", "Stream what a client says and is told, as lines of JSON; parameters for, topic, payload"},
 	{"post", toolsTemplate + "/explain", "Why would this be allowed or refused?"},
 	{"get", toolsTemplate + "/sessions", "List sessions"},
 	{"get", toolsTemplate + "/sessions/{clientId}", "Show a session with its subscriptions"},

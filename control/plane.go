@@ -70,6 +70,7 @@ type Options struct {
 	Backup   Backuper
 	History  HistoryLog
 	Slow     SlowDirectory
+	Trace    Tracer
 
 	// BaseURL is the public one, as "https://manage.plant.example". Default: as
 	// the client used it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gridmq/delivery"
+	"gridmq/tap"
 )
 
 // What the server plugs in. All methods may be called concurrently, and namespaces
@@ -28,6 +29,19 @@ type SessionDirectory interface {
 	// Delete ends the connection and the session, with what waits in it. ErrNoSession.
 	Delete(ctx context.Context, namespace, clientID, reason string) error
 }
+
+// A Tracer watches clients.
+type Tracer interface {
+	// Trace has t told of a client, who need not be there, until stop is called.
+	// ErrTooManyTraces.
+	Trace(namespace, clientID string, t *tap.Tap) (stop func(), err error)
+	// Why explains a decision about a client that is connected, as Explainer does;
+	// empty: it is not, or nothing can be said.
+	Why(namespace, clientID, action, topic string) string
+}
+
+// ErrTooManyTraces says that as many clients are traced as may be.
+var ErrTooManyTraces = errors.New("control: too many traces")
 
 // A SlowDirectory knows in which sessions most waits.
 type SlowDirectory interface {

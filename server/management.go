@@ -84,7 +84,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 		Rules:     namespace.Rules{Limits: checkResourceLimits},
 		Endpoints: s.push, EventSubscriptions: subscription.Rules{PlainHTTP: s.cfg.Webhooks.PlainHTTP},
 		Operators: []operator.Operator{{Name: "local", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf(token)}},
-		Sessions:  s.tenants, Refusals: s.tenants, Explain: s.tenants, History: s.tenants, Slow: s.tenants, Backup: s.backuper(st),
+		Sessions:  s.tenants, Refusals: s.tenants, Explain: s.tenants, History: s.tenants, Slow: s.tenants, Trace: s.tenants, Backup: s.backuper(st),
 		Resolver: s.opts.Resolver, SkipOwnership: s.cfg.Management.TrustDomains, BaseURL: s.cfg.Management.URL, Logger: s.log,
 	}
 	if m.tokens != nil {

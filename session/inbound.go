@@ -81,3 +81,11 @@ func (s *Session) ResolveAlias(alias uint16, topic string) (string, error) {
 	s.aliases[alias-1] = topic
 	return topic, nil
 }
+
+// TheirAlias is the topic that the client's alias stands for; empty: none.
+func (s *Session) TheirAlias(alias uint16) string {
+	if alias == 0 || int(alias) > len(s.aliases) {
+		return ""
+	}
+	return s.aliases[alias-1]
+}

@@ -394,3 +394,14 @@ func (s *Session) Shed(seq uint64) {
 		s.finish(seq, it, Overflow)
 	}
 }
+
+// OurAlias is the topic that an alias of ours stands for; empty: none. It looks at all of
+// them: it is for somebody who watches.
+func (s *Session) OurAlias(alias uint16) string {
+	for name, a := range s.topics {
+		if a == alias {
+			return name
+		}
+	}
+	return ""
+}

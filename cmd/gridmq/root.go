@@ -25,7 +25,7 @@ Start one to try, and talk to it:
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{newApplyCmd(), newGetCmd(), newDeleteCmd(), newExportCmd(), newNamespacesCmd(), newConnectInfoCmd(),
-		newExplainCmd(), newSessionsCmd(), newRefusedCmd(), newBanCmd(), newPasswordCmd()} {
+		newExplainCmd(), newSessionsCmd(), newTraceCmd(), newRefusedCmd(), newBanCmd(), newPasswordCmd()} {
 		c.GroupID = "manage"
 		root.AddCommand(c)
 	}
