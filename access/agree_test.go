@@ -8,11 +8,12 @@ import (
 	"pgregory.net/rapid"
 
 	"gridmq/identity"
+	"gridmq/topic"
 )
 
 var (
 	modelLevels = []string{
-		"a", "b", "", "+", "+", "#", "ab", "$x",
+		"a", "b", "", "+", "+", "#", "ab", "$x", "$SYS",
 		"${client.authenticationName}", "${client.attributes.k}", "${client.attributes.l}", "${principal.name}",
 		"a${principal.attributes.k}", "${client.attributes.k|b}", "${a|client.attributes.l}", "${client.attributes.k|client.attributes.l}",
 	}
@@ -35,7 +36,7 @@ func drawPolicy(t *rapid.T) (*model, *Policy) {
 			if i := strings.Index(text, "#"); i >= 0 {
 				text = text[:i+1]
 			}
-			if text == "" || text[0] == '$' && text[1] != '{' {
+			if text == "" || text[0] == '$' && text[1] != '{' && !topic.IsSystem(text) {
 				text = "b"
 			}
 			texts = append(texts, text)

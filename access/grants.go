@@ -31,8 +31,8 @@ func newGrants(c *class, values []topic.Alternatives) *Grants {
 // Publish says whether the client may publish to name, a valid topic name.
 func (g *Grants) Publish(name string) Decision {
 	d := Decision{asked: name}
-	if g == nil || hasWildcard(name) {
-		return d // a name with a wildcard would be a filter
+	if g == nil || hasWildcard(name) || topic.IsSystem(name) {
+		return d // a name with a wildcard would be a filter; what is below $SYS only the broker tells
 	}
 	d.Rule = g.find(Publisher, name, false)
 	d.Allowed = d.Rule != nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gridmq/identity"
+	"gridmq/topic"
 )
 
 // The model reads spec/access-control.md, section 3, literally and knows nothing of
@@ -61,7 +62,7 @@ func modelFilters(template string, who *identity.Principal) (filters []string) {
 	}
 	for _, text := range texts {
 		text = modelVariable.ReplaceAllStringFunc(text, func(braces string) string { return strings.ReplaceAll(braces[2:len(braces)-1], "|", "") })
-		if text = strings.ReplaceAll(text, "\x01", ""); text[0] != '$' {
+		if text = strings.ReplaceAll(text, "\x01", ""); text[0] != '$' || topic.IsSystem(template) {
 			filters = append(filters, text)
 		}
 	}
@@ -142,6 +143,9 @@ func (m *model) filters(who *identity.Principal, groups []string, permission str
 }
 
 func modelAllowed(filters []string, op Operation, asked string) bool {
+	if op == Publish && topic.IsSystem(asked) {
+		return false // the broker's own
+	}
 	for _, f := range filters {
 		if op == Publish && modelMatch(f, asked) || op == Subscribe && modelCovers(f, asked) {
 			return true
@@ -152,8 +156,8 @@ func modelAllowed(filters []string, op Operation, asked string) bool {
 
 // modelCovers: all topics matched by the filter must be matched by the template.
 func modelCovers(template, filter string) bool {
-	if filter[0] == '$' {
-		return false // system topics are in no template
+	if filter[0] == '$' && !(topic.IsSystem(filter) && topic.IsSystem(template)) {
+		return false // system topics are in no other template
 	}
 	for _, n := range modelNames(filter, template) {
 		if n != "" && modelMatch(filter, n) && !modelMatch(template, n) {

@@ -16,6 +16,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,8 @@ type Options struct {
 	Observer Observer
 	// Progress is told how recovery goes, when it takes long.
 	Progress func(namespace string, done, total int)
+	// Version is told below $SYS. Default: "unknown".
+	Version string
 }
 
 // A NamespaceConfig describes one tenant.
@@ -99,6 +102,7 @@ type Broker struct {
 	observer   Observer
 	metrics    *metrics
 	namespaces atomic.Pointer[map[string]*namespace] // replaced when one comes or goes; see tenancy.go
+	counting   sync.RWMutex                          // held while one goes, so that what it counted is counted once
 	tenancy    sync.Mutex                            // held by who replaces it
 	deadlines  *deadlines
 	flushers   *flushers
@@ -120,6 +124,8 @@ type Broker struct {
 	calmFor  int          // the heartbeat's: looks since it has changed
 	gaveBack time.Time    // the heartbeat's
 	failed   chan struct{}
+	version  string
+	began    time.Time
 	fail     sync.Once
 }
 
@@ -138,7 +144,7 @@ func New(o Options) (*Broker, error) {
 	b := &Broker{
 		store: o.Store, log: o.Logger, relay: o.Relay, observer: o.Observer,
 		deadlines: newDeadlines(), flushers: newFlushers(),
-		stopping: make(chan struct{}), conns: make(map[*conn]struct{}), failed: make(chan struct{}),
+		stopping: make(chan struct{}), conns: make(map[*conn]struct{}), failed: make(chan struct{}), version: cmp.Or(o.Version, "unknown"), began: time.Now(),
 	}
 	b.metrics = newMetrics(o.Registerer, b)
 	ctx, stop := context.WithCancel(context.Background())
@@ -154,6 +160,7 @@ func New(o Options) (*Broker, error) {
 	}
 	b.tasks.Go(func() { b.deadlines.run(b.stopping) })
 	b.tasks.Go(func() { b.beat(ctx) })
+	b.tasks.Go(func() { b.tellSystem(ctx) })
 	for _, ns := range spaces {
 		ns.run(ctx)
 	}

@@ -445,7 +445,7 @@ func (c *conn) endBatch() {
 		c.acked = false
 		c.ns.dispatchShared(c.x)
 	}
-	c.b.metrics.read(&c.read)
+	c.ns.traffic.read(&c.read)
 	c.holdReading()
 }
 

@@ -209,6 +209,9 @@ func (c *conn) willOf(p *mqtt.Connect) (*session.Will, error) {
 	if err := l.refuseTopic(w.Topic); err != nil {
 		return nil, err
 	}
+	if topic.IsSystem(w.Topic) {
+		return nil, protocolError("connect", mqtt.NotAuthorized, "will topic: "+onlyWeTell)
+	}
 	if w.QoS > l.MaximumQoS { // [MQTT-3.2.2-12]
 		return nil, protocolError("connect", mqtt.QoSNotSupported, "will QoS is above the Maximum QoS")
 	}

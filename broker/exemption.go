@@ -34,7 +34,7 @@ func (x *mailbox) limits() *Limits {
 
 // lost counts a message that the session does not get. x.mu is held.
 func (x *mailbox) lost(why session.Reason) {
-	x.ns.b.metrics.drop(why)
+	x.ns.traffic.drop(why)
 	if x.exempt != nil && x.exempt.Dropped != nil {
 		x.exempt.Dropped(why)
 	}

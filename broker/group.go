@@ -108,7 +108,7 @@ func (g *group) store(list []*mqtt.Message) {
 		if _, err := p.commit(); err != nil {
 			g.ns.b.log.Warn("messages of a shared group not stored", "namespace", g.ns.name, "messages", len(list)-i, "err", err)
 			for range list[i:] {
-				g.ns.b.metrics.drop(session.Overflow)
+				g.ns.traffic.drop(session.Overflow)
 			}
 			return
 		}
@@ -288,7 +288,7 @@ func (g *group) shed() bool {
 	}
 	g.next = seq + 1
 	g.finish(seq)
-	g.ns.b.metrics.drop(session.Overflow)
+	g.ns.traffic.drop(session.Overflow)
 	return true
 }
 

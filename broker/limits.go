@@ -85,6 +85,10 @@ type Limits struct {
 	// NegativeAckDisconnects ends the connection of a client that answers with an error code.
 	NegativeAckDisconnects bool
 
+	// SystemInterval is how often what the broker tells of the namespace is published
+	// below $SYS. 0: never.
+	SystemInterval time.Duration
+
 	// ConnectTimeout is the time from the connection to a whole CONNECT.
 	ConnectTimeout time.Duration
 	// ConnectBytes bounds the CONNECT packet.
@@ -106,6 +110,7 @@ func StandardLimits() Limits {
 		HoldAcknowledgements: 10 * time.Second,
 		Subscriptions:        10_000, FiltersPerSubscribe: 1000, SharedV311: true,
 		RetainedBytes: 1 << 20, RetainedTotalBytes: 16 << 30,
+		SystemInterval: 10 * time.Second,
 		ConnectTimeout: 10 * time.Second, ConnectBytes: 256 << 10, WriteTimeout: 30 * time.Second,
 	}
 }

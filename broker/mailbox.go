@@ -94,7 +94,7 @@ func (x *mailbox) Done(seq uint64, it *session.Item, why session.Reason) {
 }
 
 // Sent implements session.Keeper.
-func (x *mailbox) Sent(qos byte, n int) { x.ns.b.metrics.sent(qos, n) }
+func (x *mailbox) Sent(qos byte, n int) { x.ns.traffic.sent(qos, n) }
 
 // Dropped implements session.Keeper.
 func (x *mailbox) Dropped(why session.Reason) {

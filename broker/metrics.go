@@ -14,12 +14,30 @@ import (
 	"gridmq/session"
 )
 
-// metrics counts. On the way of a PUBLISH there are only atomic additions, one
-// set for each read or write and not for each message.
-type metrics struct {
+// traffic is what a namespace counts on the way of a PUBLISH: there are only atomic
+// additions, one set for each read or write and not for each message.
+type traffic struct {
 	received, delivered [3]atomic.Uint64 // messages by QoS
 	bytesIn, bytesOut   atomic.Uint64
 	dropped             [session.Ended + 1]atomic.Uint64
+}
+
+// add adds what another has counted.
+func (t *traffic) add(o *traffic) {
+	for qos := range t.received {
+		t.received[qos].Add(o.received[qos].Load())
+		t.delivered[qos].Add(o.delivered[qos].Load())
+	}
+	t.bytesIn.Add(o.bytesIn.Load())
+	t.bytesOut.Add(o.bytesOut.Load())
+	for why := range t.dropped {
+		t.dropped[why].Add(o.dropped[why].Load())
+	}
+}
+
+// metrics counts what is rarer, of all namespaces.
+type metrics struct {
+	gone traffic // of namespaces that have been removed: counters do not go back
 
 	connections *prometheus.GaugeVec   // by transport and protocol: open now
 	connects    *prometheus.CounterVec // by transport and protocol
@@ -57,18 +75,27 @@ func newMetrics(reg prometheus.Registerer, b *Broker) *metrics {
 
 // functions registers what is counted in plain atomics.
 func (m *metrics) functions(f promauto.Factory, b *Broker) {
-	count := func(name, help string, labels prometheus.Labels, v *atomic.Uint64) {
-		f.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 { return float64(v.Load()) })
+	count := func(name, help string, labels prometheus.Labels, of func(*traffic) *atomic.Uint64) {
+		f.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 {
+			b.counting.RLock() // no namespace is between being there and being gone
+			defer b.counting.RUnlock()
+			n := of(&m.gone).Load()
+			for _, ns := range b.all() {
+				n += of(&ns.traffic).Load()
+			}
+			return float64(n)
+		})
 	}
 	for qos := range 3 {
 		l := prometheus.Labels{"qos": string(rune('0' + qos))}
-		count("gridmq_messages_received_total", "PUBLISH packets from clients.", l, &m.received[qos])
-		count("gridmq_messages_sent_total", "PUBLISH packets to clients.", l, &m.delivered[qos])
+		count("gridmq_messages_received_total", "PUBLISH packets from clients.", l, func(t *traffic) *atomic.Uint64 { return &t.received[qos] })
+		count("gridmq_messages_sent_total", "PUBLISH packets to clients.", l, func(t *traffic) *atomic.Uint64 { return &t.delivered[qos] })
 	}
-	count("gridmq_received_bytes_total", "Bytes read from clients.", nil, &m.bytesIn)
-	count("gridmq_sent_bytes_total", "Bytes of PUBLISH packets written to clients.", nil, &m.bytesOut)
+	count("gridmq_received_bytes_total", "Bytes read from clients.", nil, func(t *traffic) *atomic.Uint64 { return &t.bytesIn })
+	count("gridmq_sent_bytes_total", "Bytes of PUBLISH packets written to clients.", nil, func(t *traffic) *atomic.Uint64 { return &t.bytesOut })
 	for why := session.Refused; why <= session.Ended; why++ {
-		count("gridmq_messages_dropped_total", "Messages not delivered, by reason.", prometheus.Labels{"reason": reasonLabels[why]}, &m.dropped[why])
+		count("gridmq_messages_dropped_total", "Messages not delivered, by reason.", prometheus.Labels{"reason": reasonLabels[why]},
+			func(t *traffic) *atomic.Uint64 { return &t.dropped[why] })
 	}
 	sum := func(name, help string, of func(*namespace) float64) {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() (n float64) {
@@ -112,22 +139,22 @@ type readCounts struct {
 }
 
 // read adds and empties c.
-func (m *metrics) read(c *readCounts) {
-	m.bytesIn.Add(c.bytes)
+func (t *traffic) read(c *readCounts) {
+	t.bytesIn.Add(c.bytes)
 	for qos, n := range c.messages {
 		if n > 0 {
-			m.received[qos].Add(n)
+			t.received[qos].Add(n)
 		}
 	}
 	*c = readCounts{}
 }
 
-func (m *metrics) sent(qos byte, n int) {
-	m.delivered[qos].Add(1)
-	m.bytesOut.Add(uint64(n))
+func (t *traffic) sent(qos byte, n int) {
+	t.delivered[qos].Add(1)
+	t.bytesOut.Add(uint64(n))
 }
 
-func (m *metrics) drop(why session.Reason) { m.dropped[why].Add(1) }
+func (t *traffic) drop(why session.Reason) { t.dropped[why].Add(1) }
 
 func protocolLabel(v mqtt.Version) string {
 	if v == mqtt.V5 {

@@ -60,6 +60,8 @@ type namespace struct {
 
 	volatile atomic.Uint64 // numbers of sessions that are not stored
 	online   atomic.Int64
+	traffic  traffic
+	system   systemTopics
 }
 
 // volatileIDs marks the numbers of sessions that are not in the store.

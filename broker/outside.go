@@ -7,6 +7,7 @@ import (
 
 	"gridmq/mqtt"
 	"gridmq/store"
+	"gridmq/topic"
 )
 
 // Messages of callers that have no session: by HTTP. Source:
@@ -101,7 +102,7 @@ func (ns *namespace) accept(by *Identity, post *Post) (o posted, err error) {
 	if !ns.outsiderInRate(now, by, len(m.Payload)) {
 		return o, protocolError("publish", mqtt.MessageRateTooHigh, "more messages or bytes a second than the limit")
 	}
-	ns.b.metrics.received[m.QoS].Add(1)
+	ns.traffic.received[m.QoS].Add(1)
 	var p publication
 	p.start(ns, &m, now)
 	p.by = by
@@ -121,6 +122,9 @@ func (ns *namespace) accept(by *Identity, post *Post) (o posted, err error) {
 func (l *Limits) refuse(m *mqtt.Message, p *mqtt.Properties) error {
 	if err := m.Check(); err != nil {
 		return protocolError("publish", mqtt.TopicNameInvalid, err.Error())
+	}
+	if topic.IsSystem(m.Topic) {
+		return protocolError("publish", mqtt.NotAuthorized, onlyWeTell)
 	}
 	if m.QoS > l.MaximumQoS {
 		return protocolError("publish", mqtt.QoSNotSupported, "QoS is above the Maximum QoS")

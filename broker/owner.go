@@ -89,7 +89,7 @@ func (ns *namespace) Dropped(id queue.ID, pos store.Position, why error) {
 		if seq, ok := g.q.Find(uint64(pos)); ok {
 			g.finish(seq)
 		}
-		ns.b.metrics.drop(session.Withdrawn)
+		ns.traffic.drop(session.Withdrawn)
 	}
 	if !errors.Is(why, queue.ErrQuota) {
 		ns.b.log.Warn("message removed from the store", "namespace", ns.name, "queue", uint64(id), "err", why)

@@ -25,6 +25,7 @@ type publication struct {
 	expired *retained // remove the retained message only if it is still this one
 	count   int       // receivers
 	routed  bool      // it became an event; of event
+	system  bool      // what we tell of ourselves: no event
 	spread  []*group
 	woken   []*mailbox // to flush, when there is no c
 }
@@ -141,6 +142,9 @@ func (c *conn) judge(name string) (mqtt.Code, string) {
 	}
 	if l.MaximumTopicLevels > 0 && topic.Levels(name) > l.MaximumTopicLevels {
 		return mqtt.TopicNameInvalid, "the topic has too many levels"
+	}
+	if topic.IsSystem(name) {
+		return mqtt.NotAuthorized, onlyWeTell
 	}
 	if in.Retain && l.RetainedBytes > 0 && len(in.Payload) > l.RetainedBytes {
 		return mqtt.QuotaExceeded, "the message is too large to be retained"
@@ -270,6 +274,7 @@ func (c *conn) claim(t store.Ticket) {
 // start makes p ready for a message.
 func (p *publication) start(ns *namespace, m *mqtt.Message, now int64) {
 	p.ns, p.m, p.now, p.c, p.by, p.gate, p.retain, p.expired, p.count = ns, m, now, nil, nil, nil, nil, nil, 0
+	p.system = false
 	p.stored = p.stored[:0]
 	p.spread = p.spread[:0]
 	p.woken = p.woken[:0]
@@ -356,7 +361,7 @@ func (p *publication) run(r *route) (store.Ticket, error) {
 // queues have it: a publisher that is refused and sends it again makes another event at
 // worst, and events are delivered at least once.
 func (p *publication) event() (store.Ticket, error) {
-	if p.ns.router == nil {
+	if p.ns.router == nil || p.system {
 		return 0, nil
 	}
 	t, err := p.ns.router.Route(p.m, p.by)
@@ -417,7 +422,7 @@ func (p *publication) Enqueue(pos store.Position, ticket store.Ticket) {
 	if p.retain != nil {
 		p.ns.retained.set(p.ns, p.m.Topic, p.retain, ticket)
 		if p.expired != nil {
-			p.ns.b.metrics.drop(session.Expired)
+			p.ns.traffic.drop(session.Expired)
 		}
 	}
 	p.dispatch()

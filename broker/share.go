@@ -185,7 +185,7 @@ func (g *group) again() outcome {
 // drop gives up a message that cannot be read.
 func (g *group) drop(seq, pos uint64, why error) {
 	g.ns.b.log.Warn("message lost from the store", "namespace", g.ns.name, "group", g.key, "position", pos, "err", why)
-	g.ns.b.metrics.drop(session.Withdrawn)
+	g.ns.traffic.drop(session.Withdrawn)
 	g.mu.Lock()
 	g.finish(seq)
 	g.mu.Unlock()

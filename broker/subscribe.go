@@ -137,6 +137,9 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 		}))
 	}
 	c.ns.b.metrics.subscribed()
+	if topic.IsSystem(filter) {
+		c.ns.system.hurry()
+	}
 	if !shared && (s.RetainHandling == 0 || s.RetainHandling == 1 && old == nil) { // [MQTT-3.3.1-9] to -11
 		c.replay(sub)
 	}

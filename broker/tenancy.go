@@ -133,7 +133,10 @@ func (b *Broker) Remove(ctx context.Context, name string) error {
 	}
 	ns.stop()
 	<-ns.stopped
+	b.counting.Lock()
+	b.metrics.gone.add(&ns.traffic)
 	b.replace(func(m map[string]*namespace) { delete(m, name) })
+	b.counting.Unlock()
 	var batch store.Batch
 	batch.DeletePrefix([]byte(ns.keys.prefix))
 	_, err := b.store.Commit(ctx, &batch)

@@ -201,7 +201,7 @@ func (s *Server) startBroker(st store.Store) error {
 			Authenticator: broker.AllowAll{}, Authorizer: broker.AllowAll{}}))
 	}
 	b, err := broker.New(broker.Options{Store: st, Namespaces: spaces, Logger: s.log, Observer: s.tenants,
-		Registerer: s.registry, Progress: s.recovering})
+		Registerer: s.registry, Version: s.opts.Version, Progress: s.recovering})
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}

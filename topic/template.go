@@ -11,7 +11,8 @@ import (
 // not change. Source: spec/access-control.md, section 3.
 //
 // A template never matches a name that begins with '$', not even when a variable
-// stands at its beginning: system topics are not given away by topic spaces.
+// stands at its beginning: system topics are not given away by chance. One that begins
+// with $SYS/ itself is about those.
 type Template struct {
 	text      string
 	levels    []templateLevel

@@ -26,7 +26,8 @@ func (t *Template) Combinations(values func(Variable) Alternatives) int {
 
 // Expand returns the filters that t stands for. They are none when a variable has
 // no alternative. A variable that is used twice stands for the same value twice.
-// A filter that would begin with '$' or be too long is left out. The error is
+// A filter that would begin with '$' (of a template that does not begin with $SYS) or
+// be too long is left out. The error is
 // [ErrCombinations].
 func (t *Template) Expand(values func(Variable) Alternatives) (filters []string, err error) {
 	if t.Combinations(values) > MaxCombinations {
@@ -36,7 +37,7 @@ func (t *Template) Expand(values func(Variable) Alternatives) (filters []string,
 	var choose func(n int)
 	choose = func(n int) {
 		if n == len(t.variables) {
-			if f := t.fill(chosen); len(f) <= MaxLength && !isDollar(f) {
+			if f := t.fill(chosen); len(f) <= MaxLength && (!isDollar(f) || IsSystem(t.text)) {
 				filters = append(filters, f)
 			}
 			return

@@ -6,10 +6,10 @@ import "strings"
 // is none. The values are what this client's variables may stand for, in the order
 // given to [NewTemplateSet]; [Template.Combinations] bounds the work.
 func (s *TemplateSet) Match(name string, values []Alternatives) int {
-	if name == "" || isDollar(name) {
-		return none // whatever a variable stands for
-	}
 	w := templateWalk{values: values}
+	if name == "" || isDollar(name) {
+		return w.system(&s.root, name)
+	}
 	return w.find(&s.root, name)
 }
 
@@ -20,8 +20,9 @@ func (s *TemplateSet) Match(name string, values []Alternatives) int {
 // It is the same walk as that of Match. A '+' of the filter is equal to no literal
 // level and to no value, so that only a '+' covers it, and '#' likewise.
 func (s *TemplateSet) Cover(filter string, values []Alternatives) int {
+	w := templateWalk{values: values}
 	if filter == "" || isDollar(filter) {
-		return none
+		return w.system(&s.root, filter)
 	}
 	switch filter {
 	case "#": // no name is empty, so these match the same
@@ -29,7 +30,6 @@ func (s *TemplateSet) Cover(filter string, values []Alternatives) int {
 	case "/#":
 		filter = "/+/#"
 	}
-	w := templateWalk{values: values}
 	return w.find(&s.root, filter)
 }
 
@@ -44,6 +44,19 @@ type templateWalk struct {
 type templateChoice struct {
 	variable int32
 	from, to uint32
+}
+
+// system looks for a name or filter that begins with '$'. Only a template that has $SYS as
+// its first level is about such, and no wildcard or variable there, whatever it stands for.
+func (w *templateWalk) system(root *templateNode, s string) int {
+	if !IsSystem(s) {
+		return none
+	}
+	level, rest, more := cut(s)
+	if next := root.child(level); next != nil {
+		return w.enter(next, rest, more)
+	}
+	return none
 }
 
 // find looks for the rest of a name or filter behind n.

@@ -71,8 +71,8 @@ func (p *templateParser) checkText() {
 		p.fail(strings.IndexFunc(s, func(r rune) bool { return r == utf8.RuneError }), "not UTF-8")
 	case strings.IndexByte(s, 0) >= 0:
 		p.fail(strings.IndexByte(s, 0), "U+0000 is not allowed")
-	case s[0] == '$' && !strings.HasPrefix(s, "${"):
-		p.fail(0, "a template cannot begin with '$': topics that do belong to the broker")
+	case s[0] == '$' && !strings.HasPrefix(s, "${") && !IsSystem(s):
+		p.fail(0, "a template cannot begin with '$', but for $SYS/: topics that do belong to the broker")
 	}
 }
 

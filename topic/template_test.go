@@ -74,7 +74,9 @@ func TestTemplateErrorsNameThePosition(t *testing.T) {
 		"too many levels":                {strings.Repeat("/", MaxTemplateLevels), MaxTemplateLevels + 1, "levels"},
 		"not UTF-8":                      {"ab\xff", 3, "UTF-8"},
 		"NUL":                            {"a\x00", 2, "U+0000"},
-		"a system topic":                 {"$SYS/#", 1, "begin with '$'"},
+		"a dollar topic":                 {"$aws/#", 1, "begin with '$'"},
+		"nearly a system topic":          {"$SYSTEM/#", 1, "begin with '$'"},
+		"a variable in the first level":  {"$SYS${client.authenticationName}/#", 1, "begin with '$'"},
 		"a shared filter":                {"$share/g/a", 1, "begin with '$'"},
 		"a system topic in braces":       {"${$SYS|client.authenticationName}", 3, "begin with '$'"},
 		"plus beside text":               {"é/b+/c", 4, "'+'"},
@@ -164,6 +166,35 @@ func TestASubstitutedDollarMatchesNothing(t *testing.T) {
 		if len(filters) != 0 || set.Match("$SYS/uptime", got) >= 0 || set.Cover("$SYS/uptime", got) >= 0 || set.Cover("$SYS/#", got) >= 0 {
 			t.Errorf("%q with a '$' expands to %q, or matches $SYS/uptime", template, filters)
 		}
+	}
+}
+
+// System topics are given by templates that begin with $SYS, and by no others.
+func TestSystemTemplates(t *testing.T) {
+	texts := []string{"#", "+/#", "$SYS/broker/${client.authenticationName}/#", "$SYS/broker/+/messages"}
+	var list []*Template
+	for _, text := range texts {
+		tmpl, err := ParseTemplate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, tmpl)
+	}
+	set, values := NewTemplateSet(list, []Variable{AuthenticationName}), []Alternatives{OneOf("clients")}
+	for asked, want := range map[string]int{"$SYS/broker/clients/total": 2, "$SYS/broker/clients": 2, "$SYS/broker/load/messages": 3,
+		"$SYS/broker/load/bytes": -1, "$SYS/broker": -1, "$SYS": -1, "$SYS/broker/#": -1, "$sys/broker/clients/x": -1, "$SYSX/a": -1, "x/a": 0} {
+		if got := set.Cover(asked, values); got != want {
+			t.Errorf("Cover(%q) = %d, want %d", asked, got, want)
+		}
+		if got := set.Match(asked, values); !strings.Contains(asked, "#") && got != want {
+			t.Errorf("Match(%q) = %d, want %d", asked, got, want)
+		}
+	}
+	if got := set.Cover("$SYS/broker/+/messages", values); got != 3 {
+		t.Errorf("a filter with a wildcard: %d, want 3", got)
+	}
+	if filters, _ := list[2].Expand(given(map[Variable]Alternatives{AuthenticationName: "n"})); !slices.Equal(filters, []string{"$SYS/broker/n/#"}) {
+		t.Errorf("expands to %q", filters)
 	}
 }
 

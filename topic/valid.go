@@ -81,6 +81,14 @@ func cut(s string) (level, rest string, more bool) {
 	return s, "", false
 }
 
+// System is the first level of what the broker tells of itself.
+const System = "$SYS"
+
+// IsSystem says whether a name or filter is of those topics.
+func IsSystem(s string) bool {
+	return strings.HasPrefix(s, System) && (len(s) == len(System) || s[len(System)] == '/')
+}
+
 // isDollar says whether name is one that a leading wildcard must not match
 // [MQTT-4.7.2-1].
 func isDollar(name string) bool { return name != "" && name[0] == '$' }

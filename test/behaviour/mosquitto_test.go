@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,28 @@ func (s *listening) want(lines ...string) {
 			s.e.Fatalf("mosquitto_sub did not print %q", want)
 		}
 	}
+}
+
+// What tools for Mosquitto read.
+func TestMosquittoReadsSystemTopics(t *testing.T) {
+	mosquitto(t, func(e *env) {
+		everything := e.sub("-t", "#", "-v")
+		out, err := e.command("mosquitto_sub", "-t", "$SYS/broker/uptime", "-t", "$SYS/broker/clients/connected", "-t", "$SYS/broker/load/publish/received/1min",
+			"-v", "-C", "3", "-W", "20").CombinedOutput()
+		if err != nil || !regexp.MustCompile(`(?m)^\$SYS/broker/uptime \d+ seconds$`).Match(out) ||
+			!regexp.MustCompile(`(?m)^\$SYS/broker/clients/connected [1-9]\d*$`).Match(out) {
+			e.Errorf("mosquitto_sub: %v\n%s", err, out)
+		}
+		e.pub("-t", e.topic("after"), "-m", "x")
+		for line := range everything.lines { // of others too, but nothing of the broker's
+			if strings.HasPrefix(line, "$SYS") {
+				e.Errorf("# lets %q through", line)
+			}
+			if line == e.topic("after")+" x" {
+				return
+			}
+		}
+	})
 }
 
 func TestMosquittoPublishAndSubscribe(t *testing.T) {
