@@ -131,10 +131,13 @@ var others = []struct{ method, path, summary string }{
 
 	{"get", "/gridmq/audit", "Who changed what, newest first"},
 	{"post", "/gridmq/backup", "Stream a backup of everything, as a tar archive; for owners of everything"},
+	{"get", "/gridmq/metrics", "What the metrics are now"},
 	{"get", "/gridmq/openapi.json", "This document"},
 	{"get", "/gridmq/refused", "Connections that were refused before a namespace was found, newest first"},
 	{"get", "/gridmq/whoami", "Whom the token belongs to"},
 	{"post", "/gridmq/operators/{name}/newToken", "Give an operator another token"},
+	{"get", toolsTemplate + "/addresses", "Where clients reach the namespace"},
+	{"get", toolsTemplate + "/eventCounts", "What topics and event subscriptions have done, and what waits in them"},
 	{"get", toolsTemplate + "/refused", "Connections that were refused, newest first"},
 	{"get", toolsTemplate + "/history", "Who came, went and was refused, newest first"},
 	{"get", toolsTemplate + "/slow", "List the sessions with the longest queues, by messages, bytes or age"},

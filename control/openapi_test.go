@@ -27,6 +27,9 @@ type everything struct {
 	Backuper
 	HistoryLog
 	SlowDirectory
+	MetricReader
+	EventCounter
+	AddressBook
 }
 
 // documented is the OpenAPI document: methods, in upper case, by path.
@@ -55,7 +58,8 @@ func openEverything(t *testing.T) *Plane {
 	st := memory.New(memory.Options{})
 	token := operator.Operator{Name: "owner", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf("owner-token")}
 	p, err := Open(context.Background(), Options{Store: st, Operators: []operator.Operator{token},
-		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}, Slow: everything{}})
+		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}, Slow: everything{},
+		Metrics: everything{}, Events: everything{}, Addresses: everything{}})
 	if err != nil {
 		t.Fatal(err)
 	}
