@@ -17,7 +17,7 @@ BENCH_ARGS ?=
 DIST_ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fuzz bench bench-events microbench baseline benchcmp tools javascript fmt clean dist
+.PHONY: help run build console test lint fuzz bench bench-events microbench baseline benchcmp tools javascript fmt clean dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,12 @@ help: ## this list
 run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything, and a secured one on 8883; data in ./data
 	@$(BIN) serve --dev --quickstart --data ./data $(RUN_ARGS)
 
-build: ## build bin/gridmq
+build: ## build bin/gridmq, with the console where there is Node.js
+	@bash internal/scripts/console.sh try
 	@$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/gridmq
+
+console: ## build the console, which the next build of bin/gridmq embeds; needs Node.js 20 and npm
+	@bash internal/scripts/console.sh must
 
 # What is installed waits for the network, so it is done beside the checks. The robustness
 # tests take longest and mostly wait, so they begin first.
@@ -75,4 +79,4 @@ fmt: ## format the code
 	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')
 
 clean: ## remove what was built; ./data is kept
-	rm -rf bin dist
+	rm -rf bin dist dashboard/dist/console

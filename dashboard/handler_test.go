@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -97,8 +99,8 @@ func TestPolicy(t *testing.T) {
 func TestPolicyIsNotTheHosts(t *testing.T) {
 	o := Options{Files: small, Connect: func(host string) []string { return []string{"wss://" + host + ":8443"} }}
 	for host, want := range map[string]string{
-		"[::1]:9443":               "'self' wss://[::1]:8443",
-		"[::1]":                    "'self' wss://[::1]:8443",
+		"[::1]:9443":               "'self'",
+		"[::1]":                    "'self'",
 		"a; script-src *:9443":     "'self'",
 		"a https://evil.test":      "'self'",
 		"a,default-src https:":     "'self'",
@@ -132,9 +134,29 @@ func TestMissing(t *testing.T) {
 var (
 	inline   = regexp.MustCompile(`(?i)<script[^>]*>[^<]|<style|\sstyle=|\son[a-z]+=|javascript:`)
 	external = regexp.MustCompile(`(?i)(src|href)\s*=\s*["']?(https?:)?//`)
-	evil     = regexp.MustCompile(`\beval\(|new Function\(|\.innerHTML\s*=|document\.write\(|localStorage\.setItem\([^)]*[Tt]oken`)
+	evil     = regexp.MustCompile(`\beval\(|new Function\(|document\.write\(`)
+	careless = regexp.MustCompile(`dangerouslySetInnerHTML|[iI]nnerHTML|insertAdjacentHTML|document\.cookie|localStorage\.setItem\((?:[^)]*[Tt]oken|"gridmq\.token)`)
 	imported = regexp.MustCompile(`@import|url\((["']?)(https?:)?//`)
 )
+
+// Our sources do not write markup, nor keep a token where it outlives the tab.
+func TestSources(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir(filepath.Join("web", "src"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		seen++
+		b, err := os.ReadFile(path)
+		if at := careless.FindIndex(b); at != nil {
+			t.Errorf("%s has %q", path, b[at[0]:at[1]])
+		}
+		return err
+	})
+	if err != nil || seen < 10 {
+		t.Errorf("%d files, %v", seen, err)
+	}
+}
 
 // What was built keeps to the policy, as far as reading it can tell; the browser test
 // sees the rest.

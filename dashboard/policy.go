@@ -24,11 +24,11 @@ func secure(h http.Header, connect []string) {
 }
 
 // origins leaves out what would say something else in a policy than an origin: part of
-// it comes from the Host of a request.
+// it comes from the Host of a request. A policy cannot name an IPv6 address.
 func origins(list []string) (good []string) {
 	for _, o := range list {
 		if !strings.ContainsFunc(o, func(r rune) bool {
-			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:/[]*", r)
+			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:/*", r)
 		}) {
 			good = append(good, o)
 		}

@@ -157,11 +157,8 @@ func (s *Server) webSocketOrigins(host string) (list []string) {
 			hosts = append(hosts, "*."+canonicalHost(s.cfg.Domain))
 		}
 		for _, h := range hosts {
-			if h = strings.Trim(h, "[]"); strings.Contains(h, ":") {
-				h = "[" + h + "]"
-			}
-			if one := "wss://" + h + ":" + port; h != "" && !slices.Contains(list, one) {
-				list = append(list, one)
+			if one := "wss://" + h + ":" + port; h != "" && !strings.Contains(h, ":") && !slices.Contains(list, one) {
+				list = append(list, one) // a policy cannot name an IPv6 address
 			}
 		}
 	}
