@@ -1,9 +1,17 @@
-// Which page is where.
+// Which page is where. "+" stands for a resource that is new: no name can be that.
 import type { ComponentChild } from "preact";
+import { namespaceKinds } from "../kinds";
 import { Empty, Head } from "../ui/parts";
+import { Access } from "./access";
+import { Audit } from "./audit";
+import { LivePage } from "./live";
 import { Overview } from "./overview";
-import { Sessions } from "./sessions";
+import { Refused } from "./refused";
+import { ResourceList, ResourcePage, SubscriptionPage } from "./resource";
+import { NamespacePage, Namespaces, OperatorPage, Operators } from "./server";
 import { SessionPage } from "./session";
+import { Sessions } from "./sessions";
+import { TopicPage, Topics } from "./topic";
 
 export interface Entry {
   key: string;
@@ -12,30 +20,83 @@ export interface Entry {
 
 export const namespacePages: Entry[] = [
   { key: "sessions", title: "Sessions" },
+  { key: "clients", title: "Clients" },
+  { key: "groups", title: "Client groups" },
+  { key: "spaces", title: "Topic spaces" },
+  { key: "bindings", title: "Permission bindings" },
+  { key: "certificates", title: "CA certificates" },
+  { key: "access", title: "Access explorer" },
+  { key: "live", title: "Live client" },
+  { key: "topics", title: "Topics" },
+  { key: "refused", title: "Refused" },
+  { key: "bans", title: "Bans" },
+  { key: "settings", title: "Settings" },
 ];
 
-export const processPages: Entry[] = [];
+export const processPages: Entry[] = [
+  { key: "namespaces", title: "Namespaces" },
+  { key: "operators", title: "Operators" },
+  { key: "audit", title: "Audit log" },
+];
 
 export interface Page {
   title: string;
   draw: () => ComponentChild;
 }
 
+const nameOf = (part: string): string | null => (part === "+" ? null : part);
+
 /** pageFor finds the page of a path. */
 export function pageFor(at: string[]): Page {
-  const [first = "overview", ns = "", key = "sessions", ...rest] = at;
-  if (first === "overview") return { title: "Overview", draw: () => <Overview /> };
-  if (first === "ns") {
-    if (key === "sessions" && rest[0] !== undefined) return { title: rest[0], draw: () => <SessionPage ns={ns} client={rest[0] ?? ""} /> };
-    if (key === "sessions") return { title: "Sessions", draw: () => <Sessions ns={ns} /> };
+  const [first = "overview", second, ...rest] = at;
+  const page =
+    first === "ns" && second !== undefined ? ofNamespace(second, rest[0] ?? "sessions", rest.slice(1)) : ofServer(first, second);
+  return page ?? { title: "Nothing here", draw: () => <Nothing /> };
+}
+
+function ofServer(first: string, name: string | undefined): Page | undefined {
+  switch (first) {
+    case "overview":
+      return { title: "Overview", draw: () => <Overview /> };
+    case "namespaces":
+      return name === "+" ? { title: "New namespace", draw: () => <NamespacePage ns={null} /> } : { title: "Namespaces", draw: () => <Namespaces /> };
+    case "operators":
+      return name === undefined ? { title: "Operators", draw: () => <Operators /> } : { title: name, draw: () => <OperatorPage name={nameOf(name)} /> };
+    case "audit":
+      return { title: "Audit log", draw: () => <Audit /> };
   }
-  return {
-    title: "Nothing here",
-    draw: () => (
-      <>
-        <Head title="Nothing here" />
-        <Empty title="There is no page at this address">Choose one in the menu.</Empty>
-      </>
-    ),
-  };
+  return undefined;
+}
+
+function ofNamespace(ns: string, key: string, [name, more]: string[]): Page | undefined {
+  const title = namespacePages.find((p) => p.key === key)?.title ?? "";
+  switch (key) {
+    case "sessions":
+      return name === undefined ? { title, draw: () => <Sessions ns={ns} /> } : { title: name, draw: () => <SessionPage key={name} ns={ns} client={name} /> };
+    case "access":
+      return { title, draw: () => <Access key={`${ns}/${name ?? ""}`} ns={ns} client={name ?? ""} topic={more ?? ""} /> };
+    case "live":
+      return { title, draw: () => <LivePage ns={ns} /> };
+    case "refused":
+      return { title, draw: () => <Refused ns={ns} /> };
+    case "settings":
+      return { title, draw: () => <NamespacePage key={ns} ns={ns} /> };
+    case "topics":
+      if (name === undefined) return { title, draw: () => <Topics ns={ns} /> };
+      if (more !== undefined) return { title: more, draw: () => <SubscriptionPage ns={ns} topic={name} name={nameOf(more)} /> };
+      if (name !== "+") return { title: name, draw: () => <TopicPage key={name} ns={ns} topic={name} /> };
+  }
+  const kind = namespaceKinds.find((k) => k.key === key);
+  if (!kind) return undefined;
+  if (name === undefined) return { title, draw: () => <ResourceList ns={ns} kind={kind} /> };
+  return { title: nameOf(name) ?? `New ${kind.one}`, draw: () => <ResourcePage ns={ns} kind={kind} name={nameOf(name)} /> };
+}
+
+function Nothing() {
+  return (
+    <>
+      <Head title="Nothing here" />
+      <Empty title="There is no page at this address">Choose one in the menu.</Empty>
+    </>
+  );
 }

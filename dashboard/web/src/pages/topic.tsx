@@ -1,0 +1,113 @@
+import { type Resource } from "../api/arm";
+import { request, type Page } from "../api/http";
+import { eventCountsPath, type SubscriptionCounts, type TopicCounts } from "../api/tools";
+import { listId } from "../kinds";
+import { eventSubscriptions, topics } from "../kinds/events";
+import { go, link } from "../state/route";
+import { bytes, count } from "../ui/format";
+import { Editor, Missing } from "../ui/editor";
+import { useLoad } from "../ui/load";
+import { Empty, Panel } from "../ui/parts";
+import { Table, type Column } from "../ui/table";
+import { useNamespace } from "./resource";
+import { Resources } from "./resources";
+
+/** useCounts are those of a namespace's topics by name in lower case, read every two seconds. */
+function useCounts(ns: string): Map<string, TopicCounts> {
+  const { value } = useLoad(async (signal) => (await request<Page<TopicCounts>>(eventCountsPath(ns), { signal })).body.value, [ns], 2000);
+  return new Map((value ?? []).map((t) => [t.name.toLowerCase(), t]));
+}
+
+const number = (n: number | undefined) => (n ? count(n) : <span class="faint">{n ?? "–"}</span>);
+
+/** Topics with what is in them. */
+export function Topics({ ns }: { ns: string }) {
+  const { id, missing } = useNamespace(ns);
+  const counts = useCounts(ns);
+  const base = listId(ns, topics);
+  if (missing) return <Missing ns={ns} />;
+  if (!id || !base) return null;
+  const of = (r: Resource): TopicCounts | undefined => counts.get(r.name.toLowerCase());
+  const waiting = (r: Resource): number | undefined => of(r)?.eventSubscriptions.reduce((n, s) => n + s.unread + s.outstanding, 0);
+  const more: Column<Resource>[] = [
+    { title: "Published", kind: "number", cell: (r) => number(of(r)?.published) },
+    { title: "Refused", kind: "number", minor: true, cell: (r) => number(of(r)?.refused) },
+    { title: "Subscriptions", kind: "number", minor: true, cell: (r) => number(of(r)?.eventSubscriptions.length) },
+    { title: "Waiting", kind: "number", cell: (r) => number(waiting(r)) },
+    { title: "Held", kind: "number", minor: true, cell: (r) => (of(r) ? bytes(of(r)?.bytes ?? 0) : "") },
+  ];
+  return <Resources key={base} kind={topics} base={base} href={(name) => link("ns", ns, "topics", name)} newHref={link("ns", ns, "topics", "+")} more={more} />;
+}
+
+/** TopicPage is a topic, its event subscriptions, and what becomes of their events. */
+export function TopicPage({ ns, topic }: { ns: string; topic: string }) {
+  const { id, missing } = useNamespace(ns);
+  const counts = useCounts(ns).get(topic.toLowerCase());
+  const base = listId(ns, topics);
+  const below = listId(ns, eventSubscriptions, topic);
+  if (missing) return <Missing ns={ns} />;
+  if (!id || !base || !below) return null;
+  const of = (r: Resource): SubscriptionCounts | undefined => counts?.eventSubscriptions.find((s) => s.name.toLowerCase() === r.name.toLowerCase());
+  const more: Column<Resource>[] = [
+    { title: "Unread", kind: "number", cell: (r) => number(of(r)?.unread) },
+    { title: "Out", kind: "number", cell: (r) => number(of(r)?.outstanding) },
+    { title: "Attempts", kind: "number", cell: (r) => number(of(r)?.delivered) },
+    { title: "Done", kind: "number", cell: (r) => number(of(r)?.acknowledged) },
+    { title: "Given back", kind: "number", minor: true, cell: (r) => number(of(r)?.released) },
+    { title: "Rejected", kind: "number", minor: true, cell: (r) => number(of(r)?.rejected) },
+    { title: "Lost", kind: "number", minor: true, cell: (r) => number(of(r)?.dropped) },
+  ];
+  return (
+    <>
+      <Editor
+        key={topic}
+        kind={topics}
+        base={base}
+        name={topic}
+        refs={id}
+        above={
+          <>
+            <a href={link("ns", ns, "topics")}>Topics</a> of {ns}
+            {counts && ` · ${count(counts.published)} events since the start, ${bytes(counts.bytes)} held`}
+          </>
+        }
+        saved={() => {}}
+        gone={() => go("ns", ns, "topics")}
+      />
+      <Resources
+        kind={eventSubscriptions}
+        base={below}
+        href={(name) => link("ns", ns, "topics", topic, name)}
+        newHref={link("ns", ns, "topics", topic, "+")}
+        more={more}
+        bare
+      />
+      <p class="hint after">
+        Counts are since the start of the server. Unread: not looked at by the subscription's filter yet. Out: locked by a consumer, delayed or given back.
+      </p>
+      <DeadLetters counts={counts} />
+    </>
+  );
+}
+
+/** DeadLetters is where they will be listed and replayed, once the API can. */
+function DeadLetters({ counts }: { counts: TopicCounts | undefined }) {
+  const rows = (counts?.eventSubscriptions ?? []).filter((s) => s.deadLettered + s.deadLettersDue > 0);
+  return (
+    <div class="spaced">
+      <Panel title="Dead letters">
+        <Table<SubscriptionCounts>
+          label="Dead letters"
+          rows={rows}
+          id={(s) => s.name}
+          columns={[
+            { title: "Event subscription", kind: "wide", cell: (s) => s.name },
+            { title: "Written", kind: "number", cell: (s) => number(s.deadLettered) },
+            { title: "To be written", kind: "number", cell: (s) => number(s.deadLettersDue) },
+          ]}
+          empty={<Empty title="None since the start of the server">Events go there that are rejected, or not done in time or by the last attempt, if the subscription names a destination.</Empty>}
+        />
+      </Panel>
+    </div>
+  );
+}
