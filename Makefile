@@ -32,10 +32,16 @@ build: ## build bin/gridmq, with the console where there is Node.js
 console: ## build the console, which the next build of bin/gridmq embeds; needs Node.js 20 and npm
 	@bash internal/scripts/console.sh must
 
-# What is installed waits for the network, so it is done beside the checks. The robustness
-# tests take longest and mostly wait, so they begin first.
+.PHONY: console-packages
+console-packages:
+	@bash internal/scripts/console.sh packages
+
+# What is installed waits for the network, so it is done beside the checks; the console is
+# built after them, as they read what it becomes part of. The robustness tests take longest
+# and mostly wait, so they begin first.
 test: ## vet, staticcheck and all tests with the race detector, as CI does
-	@$(MAKE) --no-print-directory -j3 javascript lint
+	@$(MAKE) --no-print-directory -j3 javascript console-packages lint
+	@$(MAKE) --no-print-directory console
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./test/robustness ./...
 	cd test/behaviour && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 	cd test/acme && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...

@@ -63,8 +63,8 @@ func TestConsole(t *testing.T) {
 		t.Errorf("the console: %d %s, want %d", page.StatusCode, text, want)
 	}
 	_, wss, _ := net.SplitHostPort(n.Addresses()["wss"].Address)
-	if csp := page.Header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "connect-src 'self' wss://localhost:"+wss+
-		" wss://127.0.0.1:"+wss+" wss://*.mq.test:"+wss) {
+	if csp := page.Header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "connect-src 'self' wss://localhost:"+wss+" https://localhost:"+wss+
+		" wss://127.0.0.1:"+wss+" https://127.0.0.1:"+wss+" wss://*.mq.test:"+wss+" https://*.mq.test:"+wss) {
 		t.Errorf("policy %q", csp)
 	}
 	if resp, _ := get("/", "Accept", "text/html,*/*"); resp.Header.Get("Location") != "/console/" {

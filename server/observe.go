@@ -140,7 +140,8 @@ func (h hosts) of(namespace string) (list []string) {
 
 // webSocketOrigins are where the console's live client may connect to, for a page at
 // host: the secure WebSocket listeners at that name, at the names in our certificate
-// and at those of namespaces below the domain. All of that is told to whoever
+// and at those of namespaces below the domain; by HTTPS before, which is when browsers
+// settle what certificate they show. All of that is told to whoever
 // connects; the names of other namespaces are not, as the page is everybody's.
 func (s *Server) webSocketOrigins(host string) (list []string) {
 	all, bound := withDev(&s.cfg), s.Addresses()
@@ -157,8 +158,8 @@ func (s *Server) webSocketOrigins(host string) (list []string) {
 			hosts = append(hosts, "*."+canonicalHost(s.cfg.Domain))
 		}
 		for _, h := range hosts {
-			if one := "wss://" + h + ":" + port; h != "" && !strings.Contains(h, ":") && !slices.Contains(list, one) {
-				list = append(list, one) // a policy cannot name an IPv6 address
+			if h = h + ":" + port; strings.Count(h, ":") == 1 && !strings.HasPrefix(h, ":") && !slices.Contains(list, "wss://"+h) {
+				list = append(list, "wss://"+h, "https://"+h) // a policy cannot name an IPv6 address
 			}
 		}
 	}

@@ -11,6 +11,7 @@ export default defineConfig({
     modulePreload: false,
     sourcemap: false,
     target: "es2022",
+    rolldownOptions: { checks: { pluginTimings: false } }, // says how long it took on a machine that is busy
     chunkSizeWarningLimit: 600, // the MQTT client, which is loaded by its own page only
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the console into dashboard/dist/console, where the next build of the binary
 # embeds it: console.sh must, or console.sh try, which lets the binary be built without a
-# console where there is no Node.js. In CI a failure is an error in both.
+# console where there is no Node.js. In CI a failure is an error in both. console.sh packages
+# only installs what the build needs.
 set -euo pipefail
 how=${1:-must}
 cd "$(dirname "$0")/../../dashboard/web"
@@ -25,6 +26,7 @@ if ! { [ -e "$mark" ] && cmp -s package.json "$mark"; }; then
 	npm install --no-package-lock --no-audit --no-fund --loglevel=error >&2 || without "npm could not install the packages of dashboard/web"
 	cp package.json "$mark"
 fi
+[ "$how" = packages ] && exit 0
 echo "building the console" >&2
 npm run --silent check >&2 || without "its types do not fit"
 npm run --silent build -- --logLevel warn >&2 || without "Vite could not build it"

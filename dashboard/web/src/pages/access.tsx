@@ -101,8 +101,8 @@ export function Access({ ns, client: given, topic: asked }: { ns: string; client
       {!ready && <Empty title="Name a client and a topic">The client by its name in the registry, or by its authentication name.</Empty>}
       {ready && answer.value && (
         <div class={answer.value.then ? "columns verdicts" : "verdicts"}>
-          <Verdict title={answer.value.then ? "Now" : ""} e={answer.value.now} />
-          {answer.value.then && <Verdict title="With the changes below" e={answer.value.then} />}
+          <Verdict ns={ns} title={answer.value.then ? "Now" : ""} e={answer.value.now} />
+          {answer.value.then && <Verdict ns={ns} title="With the changes below" e={answer.value.then} />}
         </div>
       )}
       <Panel
@@ -153,7 +153,7 @@ function attributesOf(typed: string): { value: Json | undefined; problem: string
   }
 }
 
-function Verdict({ title, e }: { title: string; e: Explanation }) {
+function Verdict({ ns, title, e }: { ns: string; title: string; e: Explanation }) {
   return (
     <section class="verdict" aria-live="polite">
       {title && <h2>{title}</h2>}
@@ -163,19 +163,33 @@ function Verdict({ title, e }: { title: string; e: Explanation }) {
       <p>{e.reason.replace(/^(ALLOWED|REFUSED): /, "")}</p>
       <ol class="steps">
         {(e.steps ?? []).map((s, i) => (
-          <StepLine key={i} s={s} />
+          <StepLine key={i} s={s} ns={ns} />
         ))}
       </ol>
     </section>
   );
 }
 
-function StepLine({ s }: { s: Step }) {
+/** what is a step's subject, as a link to its page where it has one. */
+function subject(ns: string, what: string) {
+  for (const kind of assumable) {
+    const name = what.startsWith(`${kind.one} `) ? what.slice(kind.one.length + 1) : "";
+    if (name && !name.startsWith("$") && !name.includes(" "))
+      return (
+        <>
+          {kind.one} <a href={link("ns", ns, kind.key, name)}>{name}</a>
+        </>
+      );
+  }
+  return what;
+}
+
+function StepLine({ s, ns }: { s: Step; ns: string }) {
   return (
     <li class={s.passed ? "passed" : "not"}>
       <span class="sign">{s.passed ? "yes" : "no"}</span>
       <span>
-        <b>{s.what}</b> {s.result}
+        <b>{subject(ns, s.what)}</b> {s.result}
         {s.detail && (
           <>
             {" "}

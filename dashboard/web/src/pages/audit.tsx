@@ -10,6 +10,12 @@ function below(id: string): string {
   return id.replace(/^.*\/providers\/Microsoft\.EventGrid\/namespaces\//i, "").replace(/^\/gridmq\//, "");
 }
 
+/** Members are the last names of what changed; all of them whole on hover. */
+function Members({ of }: { of: string[] }) {
+  const names = [...new Set(of.map((m) => m.split(".").pop() ?? m))];
+  return <span title={of.join("\n")}>{names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ")}</span>;
+}
+
 /** Audit is who changed what. */
 export function Audit() {
   const [operator, setOperator] = useState("");
@@ -35,9 +41,9 @@ export function Audit() {
         columns={[
           { title: "Time", kind: "number", cell: (e) => <When at={e.time} exact /> },
           { title: "Operator", cell: (e) => e.operator },
-          { title: "Operation", cell: (e) => e.operation.replace(/^Microsoft\.EventGrid\/(namespaces\/)?/, "") },
+          { title: "Operation", kind: "wide", cell: (e) => <span title={e.operation}>{e.operation.replace(/^Microsoft\.EventGrid\//i, "").replace(/^(gridmq\/)?namespaces\/(?=.*\/)/i, "")}</span> },
           { title: "Resource", kind: "wide", cell: (e) => <span title={e.resource}>{below(e.resource)}</span> },
-          { title: "Members", minor: true, kind: "wide", cell: (e) => (e.members ?? []).map((m) => m.replace(/^properties\./, "")).join(", ") },
+          { title: "Members", minor: true, kind: "wide", cell: (e) => <Members of={e.members ?? []} /> },
           { title: "Result", cell: (e) => <State tone={e.result === "Succeeded" ? "good" : "bad"}>{e.code ?? e.result.toLowerCase()}</State> },
           { title: "From", kind: "code", minor: true, cell: (e) => e.from ?? "" },
         ]}

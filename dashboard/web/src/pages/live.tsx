@@ -62,7 +62,7 @@ function Connect({ ns, busy }: { ns: string; busy: boolean }) {
       )}
       {!passwords && (
         <Notice>
-          Clients of this namespace cannot use passwords, and a page cannot choose a certificate. Allow passwords under <a href={link("ns", ns, "settings")}>Settings</a>, and give{" "}
+          Clients of this namespace cannot use passwords. Connect with a certificate that the browser has, without a user name, or allow passwords under <a href={link("ns", ns, "settings")}>Settings</a>, and give{" "}
           <a href={link("ns", ns, "clients")}>a client</a> one.
         </Notice>
       )}

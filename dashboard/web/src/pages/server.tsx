@@ -47,6 +47,7 @@ export function NamespacePage({ ns }: { ns: string | null }) {
       name={found?.name ?? null}
       refs={found?.id ?? ""}
       above={<a href={link("namespaces")}>Namespaces</a>}
+      onSaved={() => void readNamespaces()}
       saved={(name) => void readNamespaces().then(() => go("ns", name, "settings"))}
       gone={() => void readNamespaces().then(() => go("namespaces"))}
     />

@@ -45,7 +45,7 @@ export function SessionPage({ ns, client }: { ns: string; client: string }) {
                 ["Remote", s.remote && <code>{s.remote}</code>],
                 ["Protocol", s.protocol],
                 ["Keep alive", s.connected ? (s.keepAliveInSeconds ? duration(s.keepAliveInSeconds) : "off") : ""],
-                ["Kept after disconnect", s.sessionExpiryInSeconds === 0xffffffff ? "for ever" : duration(s.sessionExpiryInSeconds)],
+                ["Kept after disconnect", s.sessionExpiryInSeconds === 0xffffffff ? "for ever" : s.sessionExpiryInSeconds === 0 ? "not" : duration(s.sessionExpiryInSeconds)],
               ]}
             />
           </Panel>

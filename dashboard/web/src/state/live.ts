@@ -50,7 +50,13 @@ export interface Credentials {
 export async function connect(c: Credentials): Promise<void> {
   end();
   live.value = { ...nothing, state: "connecting", url: c.url };
-  const { default: mqtt } = await import("mqtt");
+  const attempt = live.value;
+  const [{ default: mqtt }, reached] = await Promise.all([import("mqtt"), greet(c.url)]);
+  if (live.value !== attempt) return; // somebody has ended it, or begun another
+  if (!reached) {
+    change({ state: "ended", problem: unreachable(c.url) });
+    return;
+  }
   const now = mqtt.connect(c.url, {
     protocolVersion: 5,
     clientId: c.clientId,
@@ -99,6 +105,21 @@ export async function connect(c: Credentials): Promise<void> {
       properties: propertiesOf((packet.properties ?? {}) as Record<string, unknown>),
     });
   });
+}
+
+/**
+ * greet asks the listener for its front page, and says whether it answered. It asks
+ * every TLS client for a certificate; for a WebSocket browsers do not ask the person,
+ * but give up, unless that was settled for this host by an ordinary request before.
+ */
+async function greet(url: string): Promise<boolean> {
+  try {
+    const limit = AbortSignal.timeout(120_000); // somebody may be choosing a certificate
+    await fetch(`${url.replace(/^wss:/, "https:").replace(/(\/\/[^/]*).*/, "$1/")}`, { mode: "no-cors", credentials: "include", cache: "no-store", signal: limit });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function unreachable(url: string): string {

@@ -20,6 +20,7 @@ interface Props {
   gone: () => void;
   refs: string; // resource id of the namespace, for names to choose from
   body?: JsonObject; // of a new one
+  onSaved?: () => void; // one that there was has been saved
 }
 
 /** draftOf is what of a resource is written back. */
@@ -65,7 +66,7 @@ interface FormProps extends Props {
   setDone: (text: string) => void;
 }
 
-function Form({ kind, base, name, above, saved, gone, refs, body, resource, etag, again, discard, done, setDone }: FormProps) {
+function Form({ kind, base, name, above, saved, gone, refs, body, onSaved, resource, etag, again, discard, done, setDone }: FormProps) {
   const begin = useMemo(() => (resource ? draftOf(resource) : (body ?? kind.start)), []);
   const [doc, setDoc] = useState<JsonObject>(begin);
   const [typedName, setTypedName] = useState("");
@@ -107,6 +108,7 @@ function Form({ kind, base, name, above, saved, gone, refs, body, resource, etag
       if (name === null) saved(target);
       else {
         setDone("Saved, and in force.");
+        onSaved?.();
         again();
       }
     } catch (e) {
@@ -262,7 +264,7 @@ function Delete({ id, one, gone }: { id: string; one: string; gone: () => void }
           <div class="row">
             <Ask
               label={`Delete this ${one}`}
-              sure="Delete"
+              sure="Delete it now"
               onSure={() =>
                 attempt(async () => {
                   await remove(id);
@@ -276,9 +278,12 @@ function Delete({ id, one, gone }: { id: string; one: string; gone: () => void }
           </div>
         </>
       ) : (
-        <button type="button" class="danger" onClick={() => void attempt(async () => setDry(await tryRemove(id)))}>
-          Who would lose what?
-        </button>
+        <>
+          <p class="hint">You are shown first who would lose what.</p>
+          <button type="button" class="danger after" onClick={() => void attempt(async () => setDry(await tryRemove(id)))}>
+            Delete…
+          </button>
+        </>
       )}
     </Panel>
   );
