@@ -17,8 +17,8 @@ import (
 	"gridmq/server"
 )
 
-// patience is how long all of it may take on a machine that is busy.
-const patience = 4 * time.Minute
+// patience is how long all of it may take on a machine that is busy, pictures too.
+const patience = 10 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

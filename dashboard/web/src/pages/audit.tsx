@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { audit, auditPath, type AuditEntry } from "../api/tools";
 import { useLate } from "../ui/load";
@@ -8,6 +9,24 @@ import { Table } from "../ui/table";
 /** below is the end of a resource id, from the namespace on. */
 function below(id: string): string {
   return id.replace(/^.*\/providers\/Microsoft\.EventGrid\/namespaces\//i, "").replace(/^\/gridmq\//, "");
+}
+
+/** Path is a text that may be broken after its slashes. */
+function Path({ of, whole }: { of: string; whole: string }) {
+  return (
+    <span title={whole}>
+      {of.split("/").map((part, i) => (
+        <Fragment key={i}>
+          {i > 0 && (
+            <>
+              /<wbr />
+            </>
+          )}
+          {part}
+        </Fragment>
+      ))}
+    </span>
+  );
 }
 
 /** Members are the last names of what changed; all of them whole on hover. */
@@ -41,8 +60,8 @@ export function Audit() {
         columns={[
           { title: "Time", kind: "number", cell: (e) => <When at={e.time} exact /> },
           { title: "Operator", cell: (e) => e.operator },
-          { title: "Operation", kind: "wide", cell: (e) => <span title={e.operation}>{e.operation.replace(/^Microsoft\.EventGrid\//i, "").replace(/^(gridmq\/)?namespaces\/(?=.*\/)/i, "")}</span> },
-          { title: "Resource", kind: "wide", cell: (e) => <span title={e.resource}>{below(e.resource)}</span> },
+          { title: "Operation", kind: "wide", cell: (e) => <Path of={e.operation.replace(/^Microsoft\.EventGrid\//i, "").replace(/^(gridmq\/)?namespaces\/(?=.*\/)/i, "")} whole={e.operation} /> },
+          { title: "Resource", kind: "wide", cell: (e) => <Path of={below(e.resource)} whole={e.resource} /> },
           { title: "Members", minor: true, kind: "wide", cell: (e) => <Members of={e.members ?? []} /> },
           { title: "Result", cell: (e) => <State tone={e.result === "Succeeded" ? "good" : "bad"}>{e.code ?? e.result.toLowerCase()}</State> },
           { title: "From", kind: "code", minor: true, cell: (e) => e.from ?? "" },

@@ -18,7 +18,7 @@ interface Props {
 }
 
 const height = 132;
-const margin = { left: 44, right: 8, top: 10, bottom: 20 };
+const margin = { left: 54, right: 8, top: 10, bottom: 20 };
 
 /** nice rounds up to a number that looks well on an axis. */
 export function nice(n: number): number {
