@@ -55,6 +55,7 @@ lint: ## gofmt, vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 dist: ## what is released, into dist/: archives, Debian packages, bills of materials, checksums (DIST_ARGS='-targets linux/arm64')
+	@bash internal/scripts/console.sh must
 	@GO='$(GO)' $(GO) run ./internal/dist $(DIST_ARGS)
 
 fuzz: ## each fuzz target for a minute (FUZZ_TIME=60s)
