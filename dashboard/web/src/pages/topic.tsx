@@ -68,7 +68,7 @@ export function TopicPage({ ns, topic }: { ns: string; topic: string }) {
         above={
           <>
             <a href={link("ns", ns, "topics")}>Topics</a> of {ns}
-            {counts && ` · ${count(counts.published)} events since the start, ${bytes(counts.bytes)} held`}
+            {counts && ` · ${count(counts.published)} ${counts.published === 1 ? "event" : "events"} since the start, ${bytes(counts.bytes)} held`}
           </>
         }
         saved={() => {}}
