@@ -133,6 +133,10 @@ func (c *call) routeTools(ns string, p path) func() error {
 		return c.get(func() error { return c.listAddresses(ns) })
 	case p.is("eventCounts") && len(p) == 1 && o.Events != nil:
 		return c.get(func() error { return c.listEventCounts(ns) })
+	case p.is("retained") && o.Retained != nil:
+		return c.routeRetained(ns, p[1:])
+	case p.is("deadLetters") && o.DeadLetters != nil:
+		return c.routeDeadLetters(ns, p[1:])
 	case p.is("explain") && len(p) == 1 && o.Explain != nil:
 		return c.post(func() error { return c.explain(ns) })
 	case p.is("bans") && len(p) == 1:

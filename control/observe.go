@@ -54,7 +54,8 @@ type SubscriptionCounts struct {
 	Mode           string `json:"deliveryMode"` // Queue, Push
 	Matched        uint64 `json:"matched"`
 	Unmatched      uint64 `json:"unmatched"`
-	Delivered      uint64 `json:"delivered"` // attempts
+	Delivered      uint64 `json:"delivered"` // given out, or pushed with success
+	Failed         uint64 `json:"failed"`    // attempts to push that failed
 	Acknowledged   uint64 `json:"acknowledged"`
 	Released       uint64 `json:"released"`
 	Rejected       uint64 `json:"rejected"`

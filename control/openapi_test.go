@@ -30,6 +30,8 @@ type everything struct {
 	MetricReader
 	EventCounter
 	AddressBook
+	RetainedStore
+	DeadLetterOffice
 }
 
 // documented is the OpenAPI document: methods, in upper case, by path.
@@ -59,7 +61,7 @@ func openEverything(t *testing.T) *Plane {
 	token := operator.Operator{Name: "owner", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf("owner-token")}
 	p, err := Open(context.Background(), Options{Store: st, Operators: []operator.Operator{token},
 		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}, Slow: everything{},
-		Metrics: everything{}, Events: everything{}, Addresses: everything{}})
+		Metrics: everything{}, Events: everything{}, Addresses: everything{}, Retained: everything{}, DeadLetters: everything{}})
 	if err != nil {
 		t.Fatal(err)
 	}

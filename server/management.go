@@ -85,7 +85,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 		Endpoints: s.push, EventSubscriptions: subscription.Rules{PlainHTTP: s.cfg.Webhooks.PlainHTTP},
 		Operators: []operator.Operator{{Name: "local", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf(token)}},
 		Sessions:  s.tenants, Refusals: s.tenants, Explain: s.tenants, History: s.tenants, Slow: s.tenants, Backup: s.backuper(st),
-		Metrics: observer{s}, Events: observer{s}, Addresses: observer{s},
+		Metrics: observer{s}, Events: observer{s}, Addresses: observer{s}, Retained: s.tenants, DeadLetters: newLetterOffice(s),
 		Resolver: s.opts.Resolver, SkipOwnership: s.cfg.Management.TrustDomains, BaseURL: s.cfg.Management.URL, Logger: s.log,
 	}
 	if m.tokens != nil {

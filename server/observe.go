@@ -73,7 +73,7 @@ func countsOf(s *delivery.Stream) control.TopicCounts {
 			mode = "Push"
 		}
 		t.Subscriptions = append(t.Subscriptions, control.SubscriptionCounts{Name: q.Name(), Mode: mode, Matched: c.Matched, Unmatched: c.Unmatched,
-			Delivered: c.Received, Acknowledged: c.Acknowledged, Released: c.Released, Rejected: c.Rejected, DeadLettered: c.DeadLettered,
+			Delivered: c.Received, Failed: c.Undelivered, Acknowledged: c.Acknowledged, Released: c.Released, Rejected: c.Rejected, DeadLettered: c.DeadLettered,
 			Dropped: c.Dropped, Unread: c.Unread, Outstanding: c.Outstanding, DeadLettersDue: c.Departures})
 	}
 	slices.SortFunc(t.Subscriptions, func(a, b control.SubscriptionCounts) int { return strings.Compare(a.Name, b.Name) })
