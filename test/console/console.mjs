@@ -1,48 +1,15 @@
 // The steps of TestBrowser. The operator's token comes on standard input; the address of
 // the console, the browser and a folder for its profile are in the environment.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { address, context, faults, open, page, pictures, said, token } from "./browser.mjs";
+import { rejectOne, received } from "./events.mjs";
+import { takePictures, walkNarrow } from "./walk.mjs";
 
-const { CONSOLE: address, CHROMIUM: executablePath, PROFILE: profile, GRIDMQ_SCREENSHOTS: pictures } = process.env;
-const token = readFileSync(0, "utf8").trim();
 const secret = "a long phrase that nobody guesses";
-
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath,
-  headless: true,
-  // The server's certificate is of a CA that it has made for itself a moment ago.
-  ignoreHTTPSErrors: true,
-  viewport: { width: 1280, height: 860 },
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-context.setDefaultTimeout(30_000);
-const page = context.pages()[0] ?? (await context.newPage());
-
-// Whatever the policy refuses, and whatever goes elsewhere, is a fault of the console.
-const faults = [];
-const said = []; // for whoever looks for the cause
-page.on("console", (m) => {
-  said.push(`${m.type()}: ${m.text()}`);
-  if (/Content Security Policy|Trusted ?Type/i.test(m.text())) faults.push(`console: ${m.text()}`);
-});
-page.on("pageerror", (e) => faults.push(`error in the page: ${e.message}`));
-const ours = new URL(address);
-page.on("request", (r) => {
-  const url = new URL(r.url());
-  if (url.hostname !== ours.hostname) faults.push(`request to ${url.origin}`);
-  if (r.url().includes(token)) faults.push("a request has the token in its URL");
-});
-page.on("websocket", (w) => {
-  if (new URL(w.url()).hostname !== ours.hostname) faults.push(`WebSocket to ${w.url()}`);
-});
 
 const field = (name) => page.locator(`[name="${name}"]`);
 const fault = (text) => page.locator(".fault", { hasText: text }).first().waitFor();
-const open = async (...path) => {
-  await page.goto(`${address}#/${path.map(encodeURIComponent).join("/")}`);
-};
 const menu = (name) => page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
 const heading = (name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 
@@ -75,6 +42,38 @@ async function create(list, name, values) {
   await heading(name);
 }
 
+/** dialog presses a button, and says yes in the dialog that comes. */
+async function dialog(label, yes, within = page) {
+  await within.getByRole("button", { name: label, exact: true }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: yes, exact: true }).click();
+}
+
+/** reconnect has the live client connect as lamp-1. */
+async function reconnect(clientId, kept = "") {
+  await field("clientId").fill(clientId);
+  await field("kept").fill(kept);
+  await page.getByLabel("Clean start").setChecked(kept === "");
+  await field("username").fill("lamp-1");
+  await field("password").fill(secret);
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await field("publish-topic").waitFor();
+}
+
+async function subscribe(filter) {
+  await field("filter").fill(filter);
+  await page.getByRole("button", { name: "Subscribe" }).click();
+  await page.locator(".subscriptions", { hasText: filter }).waitFor();
+}
+
+/** publish has the live client publish, and waits for the acknowledgement. */
+async function publish(topic, payload, retain = false) {
+  await field("publish-topic").fill(topic);
+  await field("payload").fill(payload);
+  await page.getByLabel("Retain").setChecked(retain);
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.locator(".messages li.out", { hasText: topic }).first().waitFor();
+}
+
 try {
   await step("a wrong token is told where it was typed", async () => {
     await page.goto(address);
@@ -83,7 +82,11 @@ try {
     await fault("not valid");
   });
   await step("sign in, with the keyboard alone", async () => {
-    await field("token").fill(token);
+    await page.reload();
+    await page.locator('[name="token"]:focus').waitFor(); // nobody has to look for it
+    await page.keyboard.insertText(token);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Sign in", "the next stop is the button");
     await page.keyboard.press("Enter");
     await heading("Overview");
     await page.getByText("Messages per second").waitFor();
@@ -132,6 +135,19 @@ try {
       "properties.topicSpaceName": "own-lamps",
       "properties.permission": "Subscriber",
     });
+  });
+  await step("an editor is walked through with the keyboard", async () => {
+    await menu("Permission bindings");
+    await page.getByRole("link", { name: "New permission binding" }).click();
+    await field("name").focus();
+    const stops = [];
+    for (let i = 0; i < 4; i++) {
+      await page.keyboard.press("Tab");
+      stops.push(await page.evaluate(() => document.activeElement?.getAttribute("name")));
+    }
+    assert.deepEqual(stops, ["clientGroupName", "permission", "topicSpaceName", "description"].map((n) => `properties.${n}`));
+    const labels = await page.evaluate(() => [...document.querySelectorAll("form input, form select, form textarea")].filter((e) => !e.labels?.length && !e.ariaLabel).map((e) => e.name));
+    assert.deepEqual(labels, [], "fields without a label");
   });
   await step("a name that is taken is told", async () => {
     await menu("Client groups");
@@ -208,6 +224,98 @@ try {
     await menu("Audit log");
     await page.getByRole("cell", { name: "quickstart/permissionBindings/lamps-obey" }).first().waitFor();
   });
+  await step("a retained message is listed, shown and deleted", async () => {
+    await open("ns", "quickstart", "live");
+    await reconnect("in-the-page");
+    await publish("lamps/lamp-1/state", '{"lit": [1, 2]}', true);
+    await menu("Retained messages");
+    await page.getByLabel("Topic filter").fill("lamps/+/state");
+    await page.getByRole("link", { name: "lamps/lamp-1/state" }).click();
+    await page.locator(".payload", { hasText: '"lit": [' }).waitFor();
+    await dialog("Delete…", "Delete it");
+    await page.getByRole("heading", { level: 1, name: "Retained messages" }).waitFor();
+    await page.getByText("No retained messages yet").waitFor();
+  });
+  await step("a dialog keeps the focus, and gives it back", async () => {
+    await menu("Sessions");
+    await page.getByRole("link", { name: "in-the-page" }).click();
+    const button = page.getByRole("button", { name: "End session" });
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    for (const key of ["Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"]) {
+      await page.keyboard.press(key);
+      assert(await page.evaluate(() => document.activeElement?.closest("dialog")), `${key} leaves the dialog`);
+    }
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.locator("button:focus", { hasText: "End session" }).waitFor(); // it is where it was
+  });
+  await step("what happened with a client is told", async () => {
+    await page.getByRole("row", { name: /disconnected administrative/ }).first().waitFor();
+    await menu("History");
+    await page.getByRole("cell", { name: "in-the-page" }).first().waitFor();
+    await page.getByLabel("Client, its whole name").fill("nobody-of-this-name");
+    await page.getByText("Nothing happened lately").waitFor();
+  });
+  await step("a slow subscriber is found", async () => {
+    await menu("Live client");
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await reconnect("sleeper", "600");
+    await subscribe("lamps/lamp-1/#");
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await reconnect("in-the-page");
+    await subscribe("lamps/lamp-1/#");
+    await publish("lamps/lamp-1/light", '{"on": false}');
+    await menu("Slow subscribers");
+    await page.getByRole("row", { name: /sleeper.*away.* 1 / }).waitFor();
+  });
+  await step("an event that is rejected becomes a dead letter, and is replayed", async () => {
+    await menu("Topics");
+    await page.getByRole("link", { name: "telemetry" }).click();
+    await page.getByRole("link", { name: "New event subscription" }).click();
+    await field("name").fill("billing");
+    await field("properties.deliveryConfiguration.queue.deadLetterDestinationWithResourceIdentity").fill(
+      JSON.stringify({ deadLetterDestination: { endpointType: "StorageBlob", properties: { resourceId: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/letters", blobContainerName: "dead" } } }),
+    );
+    await page.getByText("Would be created.").waitFor();
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("link", { name: "billing" }).waitFor();
+    await menu("Live client");
+    await publish("lamps/lamp-1/broken", '{"volts": 0}');
+    const id = await rejectOne("telemetry", "billing");
+    await menu("Dead letters");
+    const letter = page.locator(".letters li", { hasText: id });
+    await letter.getByText("Event was rejected.").first().waitFor();
+    await letter.getByRole("button", { name: "Show" }).click();
+    await letter.locator(".payload", { hasText: "lamps/lamp-1/broken" }).waitFor();
+    if (pictures) await page.screenshot({ path: join(pictures, "letter.png") });
+    await dialog("Replay", "Publish again", letter);
+    await page.getByText("Published 1 event again.").waitFor();
+    await page.getByText("No dead letters").waitFor();
+    assert.equal(await received("telemetry", "billing"), id, "the id of the event that was published again");
+    await menu("Live client");
+    await publish("lamps/lamp-1/kept", '{"name": "hall 4, left", "since": "2026-11-29"}', true);
+    await rejectOne("telemetry", "billing");
+    await page.getByRole("link", { name: "Overview", exact: true }).click();
+    await page.getByText("billing has had 2 events that became dead letters").waitFor();
+    await menu("Audit log");
+    await page.getByRole("cell", { name: "quickstart/deadLetters/telemetry/billing" }).first().waitFor();
+  });
+  await step("a role is assigned", async () => {
+    await menu("Role assignments");
+    await page.getByRole("link", { name: "New role assignment" }).first().click();
+    await page.getByLabel("Scope").selectOption({ label: "quickstart" });
+    await field("name").fill("robot-reads");
+    await field("properties.roleDefinitionId").selectOption({ label: "Reader" });
+    await field("properties.principalId").fill("0c4a7a52-0000-0000-0000-000000000001");
+    await page.getByText("Would be created.").waitFor();
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("heading", { level: 1, name: "robot-reads" }).waitFor();
+    await menu("Role assignments");
+    await page.getByRole("row", { name: /robot-reads.*Reader.*namespaces\/quickstart/ }).waitFor();
+  });
+  await step("no page is too wide for a narrow screen", walkNarrow);
   if (pictures) await step("pictures", takePictures);
   await step("sign out forgets the token", async () => {
     await page.getByRole("button", { name: "Sign out" }).click();
@@ -221,46 +329,3 @@ try {
   await context.close();
 }
 
-async function takePictures() {
-  mkdirSync(pictures, { recursive: true });
-  const ns = (...rest) => ["ns", "quickstart", ...rest];
-  const pages = {
-    overview: ["overview"],
-    sessions: ns("sessions"),
-    session: ns("sessions", "in-the-page"),
-    clients: ns("clients"),
-    client: ns("clients", "lamp-1"),
-    "client-new": ns("clients", "+"),
-    groups: ns("groups"),
-    spaces: ns("spaces"),
-    bindings: ns("bindings"),
-    binding: ns("bindings", "lamps-obey"),
-    certificates: ns("certificates"),
-    access: ns("access", "lamp-1", "machines/lamp-1/telemetry"),
-    live: ns("live"),
-    topics: ns("topics"),
-    topic: ns("topics", "telemetry"),
-    "event-subscription": ns("topics", "telemetry", "all"),
-    refused: ns("refused"),
-    bans: ns("bans"),
-    settings: ns("settings"),
-    namespaces: ["namespaces"],
-    operators: ["operators"],
-    "operator-new": ["operators", "+"],
-    audit: ["audit"],
-  };
-  for (const [shape, width, height] of [["wide", 1280, 860], ["narrow", 390, 800]]) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      for (const [name, path] of Object.entries(pages)) {
-        await open(...path);
-        await page.waitForTimeout(700);
-        await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${shape}.png`) });
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (wide > 0) faults.push(`${name} is ${wide} pixels too wide at ${width}`);
-      }
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 860 });
-}

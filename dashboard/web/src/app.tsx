@@ -1,4 +1,4 @@
-import type { ComponentChild } from "preact";
+import { Fragment, type ComponentChild } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { namespaces, readNamespaces } from "./state/namespaces";
 import { go, link, route } from "./state/route";
@@ -38,6 +38,17 @@ function Shell({ name }: { name: string }) {
     setOpen(false);
     document.getElementById("page")?.scrollTo(0, 0);
   }, [at]);
+
+  useEffect(() => {
+    if (!open) return;
+    const escape = (e: KeyboardEvent): void => {
+      if (e.key !== "Escape") return;
+      setOpen(false);
+      document.querySelector<HTMLElement>(".menu")?.focus();
+    };
+    addEventListener("keydown", escape);
+    return () => removeEventListener("keydown", escape);
+  }, [open]);
 
   const inNamespace = at[0] === "ns";
   const [last, setLast] = useState("");
@@ -79,7 +90,13 @@ function Shell({ name }: { name: string }) {
             ))}
           </select>
         </label>
-        {ns && <Links entries={namespacePages} at={inNamespace ? (at[2] ?? "") : ""} to={(key) => link("ns", ns, key)} />}
+        {ns &&
+          namespacePages.map((g) => (
+            <Fragment key={g.title}>
+              {g.title && <h2>{g.title}</h2>}
+              <Links entries={g.entries} at={inNamespace ? (at[2] ?? "sessions") : ""} to={(key) => link("ns", ns, key)} />
+            </Fragment>
+          ))}
         <h2>Server</h2>
         <Links entries={processPages} at={inNamespace ? "" : (at[0] ?? "")} to={(key) => link(key)} />
         <footer>

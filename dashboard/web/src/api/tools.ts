@@ -29,6 +29,7 @@ export interface Session {
   queuedMessages: number;
   queuedBytes: number;
   inFlightMessages: number;
+  oldestPublished?: string; // of what waits; in the list of slow ones only
   clientGroups?: string[];
   subscriptions?: { filter: string; qos: number; share?: string }[];
 }
@@ -53,6 +54,96 @@ export async function disconnect(ns: string, client: string, reason: string): Pr
 export async function endSession(ns: string, client: string): Promise<void> {
   await request(one(ns, client), { method: "DELETE" });
 }
+
+export type SlowBy = "messages" | "bytes" | "age";
+
+/** slow lists the sessions in which most waits, the worst first. */
+export const slow = async (ns: string, by: SlowBy, top: number, signal?: AbortSignal): Promise<Session[]> =>
+  (await request<Page<Session>>(`${of(ns, "slow")}?by=${by}&$top=${top}`, { signal })).body.value;
+
+export interface HistoryEvent {
+  time: string;
+  event: "connected" | "disconnected" | "refused";
+  clientId: string;
+  authenticationName?: string;
+  remote?: string;
+  protocol?: string;
+  code?: string;
+  reason?: string;
+  count: number;
+}
+
+/** history is what happened with a client lately, newest first; of an empty one: with all. */
+export async function history(ns: string, client: string, top: number, signal?: AbortSignal): Promise<HistoryEvent[]> {
+  const p = new URLSearchParams({ $top: String(top) });
+  if (client) p.set("client", client);
+  return (await request<Page<HistoryEvent>>(`${of(ns, "history")}?${p}`, { signal })).body.value;
+}
+
+export interface RetainedMessage {
+  topic: string;
+  qos: number;
+  sizeInBytes: number;
+  lastModifiedTime: string;
+  expiresAt?: string;
+  contentType?: string; // from here on: of a single one
+  userProperties?: { name: string; value: string }[];
+  payload?: string; // base64
+}
+
+export function retainedPath(ns: string, filter: string): string {
+  return `${of(ns, "retained")}?${new URLSearchParams({ $top: "100", ...(filter ? { filter } : {}) })}`;
+}
+
+export const retained = async (path: string, signal?: AbortSignal): Promise<Page<RetainedMessage>> =>
+  (await request<Page<RetainedMessage>>(path, { signal })).body;
+
+const retainedOf = (ns: string, topic: string): string => `${of(ns, "retained/message")}?${new URLSearchParams({ topic })}`;
+
+export const retainedMessage = async (ns: string, topic: string, signal?: AbortSignal): Promise<RetainedMessage> =>
+  (await request<RetainedMessage>(retainedOf(ns, topic), { signal })).body;
+
+export async function deleteRetained(ns: string, topic: string): Promise<void> {
+  await request(retainedOf(ns, topic), { method: "DELETE" });
+}
+
+export interface DeadLetter {
+  topic: string;
+  eventSubscription: string;
+  file: string;
+  lettersInFile: number;
+  hour: string;
+  reason: string;
+  deliveryAttempts: number;
+  lastResult?: string;
+  publishTime?: string;
+  lastAttemptTime?: string;
+  event: { [name: string]: Json | undefined };
+}
+
+export interface Letters {
+  topic: string;
+  eventSubscription?: string;
+  file?: string;
+}
+
+export function deadLettersPath(ns: string, which: Partial<Letters>): string {
+  const p = new URLSearchParams({ $top: "20" });
+  for (const [name, value] of Object.entries(which)) if (value) p.set(name, value);
+  return `${of(ns, "deadLetters")}?${p}`;
+}
+
+export const deadLetters = async (path: string, signal?: AbortSignal): Promise<Page<DeadLetter>> => (await request<Page<DeadLetter>>(path, { signal })).body;
+
+export interface Replayed {
+  events: number;
+  files: number;
+  left: number;
+  refused: { file?: string; topic: string; reason: string }[];
+}
+
+export const replay = async (ns: string, which: Letters): Promise<Replayed> =>
+  (await request<Replayed>(of(ns, "deadLetters/replay"), { method: "POST", body: which })).body;
 
 export interface Refusal {
   time: string;
@@ -142,6 +233,7 @@ export interface SubscriptionCounts {
   matched: number;
   unmatched: number;
   delivered: number;
+  failed: number; // attempts to push that failed
   acknowledged: number;
   released: number;
   rejected: number;

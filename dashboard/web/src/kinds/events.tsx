@@ -1,7 +1,7 @@
 // Topics and their event subscriptions.
 import { get, text } from "../api/json";
 import { Keys } from "../ui/keys";
-import type { Kind } from "./kind";
+import type { Field, Kind } from "./kind";
 
 export const topics: Kind = {
   key: "topics",
@@ -49,6 +49,16 @@ export const eventSubscriptions: Kind = {
     },
     { path: `${push}.maxDeliveryCount`, label: "Deliveries at most", type: "number", hint: "1 to 10", when: isPush },
     { path: `${push}.eventTimeToLive`, label: "Time to live", type: "text", hint: "ISO 8601, as PT12H or P2D", when: isPush },
+    ...[queue, push].map(
+      (mode): Field => ({
+        path: `${mode}.deadLetterDestinationWithResourceIdentity`,
+        label: "Dead letters to",
+        type: "json",
+        hint: "A storage account and a container; left out: what cannot be delivered is lost. They are kept on this server unless the configuration sends the account somewhere else.",
+        placeholder: '{"deadLetterDestination": {"endpointType": "StorageBlob", "properties": {"resourceId": "/subscriptions/local/resourceGroups/local/providers/Microsoft.Storage/storageAccounts/letters", "blobContainerName": "dead"}}}',
+        when: (d) => isPush(d) === (mode === push),
+      }),
+    ),
     { path: "properties.filtersConfiguration.includedEventTypes", label: "Event types", type: "lines", hint: "One on a line; none: all." },
     {
       path: "properties.filtersConfiguration.filters",

@@ -15,6 +15,7 @@ export interface Field {
   hint?: string;
   placeholder?: string;
   choices?: string[]; // of choice; others of ref, besides those that exist
+  labels?: Record<string, string>; // of choices, where they are not words
   of?: string; // of ref: the kind whose names it takes
   when?: (doc: JsonObject) => boolean;
 }

@@ -71,3 +71,44 @@ export const operators: Kind = {
   ],
   extra: (r, again) => <NewToken id={r.id} again={again} />,
 };
+
+const assignment = "Microsoft.Authorization/roleAssignments";
+
+/** Definition is a built-in role. */
+export interface Definition {
+  id: string;
+  properties: { roleName: string; description: string };
+}
+
+/** roleAssignments are the kind with the roles that there are. */
+export function roleAssignments(roles: Definition[]): Kind {
+  const labels = Object.fromEntries(roles.map((d) => [d.id, d.properties.roleName]));
+  return {
+    key: "roles",
+    arm: "roleAssignments",
+    one: "role assignment",
+    many: "Role assignments",
+    about: "What applications and people of a directory may do, by their object ids: manage, send and receive events, publish and subscribe.",
+    empty: "Operators with tokens need none. Applications of the token endpoint and people of your directory do.",
+    nameHint: "1 to 64 characters, usually a UUID",
+    start: { properties: { principalId: "", roleDefinitionId: "" } },
+    columns: [
+      { title: "Role", cell: (r) => labels[text(r, "properties.roleDefinitionId")] ?? text(r, "properties.roleDefinitionId") },
+      { title: "Object id", kind: "wide", cell: (r) => <code>{text(r, "properties.principalId")}</code> },
+      { title: "Scope", kind: "wide", cell: (r) => <code title={text(r, "properties.scope")}>{shortScope(text(r, "properties.scope"))}</code> },
+      { title: "Description", minor: true, cell: (r) => text(r, "properties.description") },
+    ],
+    fields: [
+      { path: "properties.roleDefinitionId", label: "Role", type: "choice", choices: ["", ...roles.map((d) => d.id)], labels },
+      { path: "properties.principalId", label: "Object id", type: "text", hint: "Of the application or person in the directory.", placeholder: "0c4a7a52-0000-0000-0000-000000000001" },
+      { path: "properties.principalType", label: "Kind", type: "choice", choices: ["", "ServicePrincipal", "User", "Group"], labels: { "": "Any" } },
+      { path: "properties.description", label: "Description", type: "text" },
+    ],
+  };
+}
+
+/** assignmentsAt is the resource id of the list at a scope. */
+export const assignmentsAt = (scope: string): string => `${scope === "/" ? "" : scope}/providers/${assignment}`;
+
+/** shortScope is a scope from the namespace on. */
+export const shortScope = (scope: string): string => scope.replace(/^.*\/providers\/Microsoft\.EventGrid\//i, "");

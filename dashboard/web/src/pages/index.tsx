@@ -4,13 +4,19 @@ import { namespaceKinds } from "../kinds";
 import { Empty, Head } from "../ui/parts";
 import { Access } from "./access";
 import { Audit } from "./audit";
+import { DeadLettersPage } from "./deadletters";
+import { History } from "./history";
 import { LivePage } from "./live";
 import { Overview } from "./overview";
 import { Refused } from "./refused";
-import { ResourceList, ResourcePage, SubscriptionPage } from "./resource";
+import { ResourceList, ResourcePage } from "./resource";
+import { Retained, RetainedPage } from "./retained";
+import { RolePage, Roles } from "./roles";
 import { NamespacePage, Namespaces, OperatorPage, Operators } from "./server";
 import { SessionPage } from "./session";
 import { Sessions } from "./sessions";
+import { Slow } from "./slow";
+import { SubscriptionPage } from "./subscription";
 import { TopicPage, Topics } from "./topic";
 
 export interface Entry {
@@ -18,24 +24,49 @@ export interface Entry {
   title: string;
 }
 
-export const namespacePages: Entry[] = [
-  { key: "sessions", title: "Sessions" },
-  { key: "clients", title: "Clients" },
-  { key: "groups", title: "Client groups" },
-  { key: "spaces", title: "Topic spaces" },
-  { key: "bindings", title: "Permission bindings" },
-  { key: "certificates", title: "CA certificates" },
-  { key: "access", title: "Access explorer" },
-  { key: "live", title: "Live client" },
-  { key: "topics", title: "Topics" },
-  { key: "refused", title: "Refused" },
-  { key: "bans", title: "Bans" },
-  { key: "settings", title: "Settings" },
+export interface Group {
+  title: string; // "": without a headline
+  entries: Entry[];
+}
+
+export const namespacePages: Group[] = [
+  {
+    title: "",
+    entries: [
+      { key: "sessions", title: "Sessions" },
+      { key: "slow", title: "Slow subscribers" },
+      { key: "retained", title: "Retained messages" },
+      { key: "live", title: "Live client" },
+      { key: "history", title: "History" },
+      { key: "refused", title: "Refused" },
+    ],
+  },
+  {
+    title: "Access",
+    entries: [
+      { key: "clients", title: "Clients" },
+      { key: "groups", title: "Client groups" },
+      { key: "spaces", title: "Topic spaces" },
+      { key: "bindings", title: "Permission bindings" },
+      { key: "access", title: "Access explorer" },
+      { key: "certificates", title: "CA certificates" },
+      { key: "bans", title: "Bans" },
+    ],
+  },
+  {
+    title: "Events",
+    entries: [
+      { key: "topics", title: "Topics" },
+      { key: "letters", title: "Dead letters" },
+    ],
+  },
+  { title: "Namespace", entries: [{ key: "settings", title: "Settings" }] },
 ];
 
 export const processPages: Entry[] = [
   { key: "namespaces", title: "Namespaces" },
   { key: "operators", title: "Operators" },
+  { key: "roles", title: "Role assignments" },
   { key: "audit", title: "Audit log" },
 ];
 
@@ -50,11 +81,11 @@ const nameOf = (part: string): string | null => (part === "+" ? null : part);
 export function pageFor(at: string[]): Page {
   const [first = "overview", second, ...rest] = at;
   const page =
-    first === "ns" && second !== undefined ? ofNamespace(second, rest[0] ?? "sessions", rest.slice(1)) : ofServer(first, second);
+    first === "ns" && second !== undefined ? ofNamespace(second, rest[0] ?? "sessions", rest.slice(1)) : ofServer(first, second, rest[0]);
   return page ?? { title: "Nothing here", draw: () => <Nothing /> };
 }
 
-function ofServer(first: string, name: string | undefined): Page | undefined {
+function ofServer(first: string, name: string | undefined, more: string | undefined): Page | undefined {
   switch (first) {
     case "overview":
       return { title: "Overview", draw: () => <Overview /> };
@@ -62,6 +93,9 @@ function ofServer(first: string, name: string | undefined): Page | undefined {
       return name === "+" ? { title: "New namespace", draw: () => <NamespacePage ns={null} /> } : { title: "Namespaces", draw: () => <Namespaces /> };
     case "operators":
       return name === undefined ? { title: "Operators", draw: () => <Operators /> } : { title: name, draw: () => <OperatorPage name={nameOf(name)} /> };
+    case "roles":
+      if (name === undefined) return { title: "Role assignments", draw: () => <Roles /> };
+      return { title: nameOf(name) ?? "New role assignment", draw: () => <RolePage key={`${name}/${more ?? ""}`} name={nameOf(name)} scope={more ?? "/"} /> };
     case "audit":
       return { title: "Audit log", draw: () => <Audit /> };
   }
@@ -69,7 +103,7 @@ function ofServer(first: string, name: string | undefined): Page | undefined {
 }
 
 function ofNamespace(ns: string, key: string, [name, more]: string[]): Page | undefined {
-  const title = namespacePages.find((p) => p.key === key)?.title ?? "";
+  const title = namespacePages.flatMap((g) => g.entries).find((p) => p.key === key)?.title ?? "";
   switch (key) {
     case "sessions":
       return name === undefined ? { title, draw: () => <Sessions ns={ns} /> } : { title: name, draw: () => <SessionPage key={name} ns={ns} client={name} /> };
@@ -77,6 +111,14 @@ function ofNamespace(ns: string, key: string, [name, more]: string[]): Page | un
       return { title, draw: () => <Access key={`${ns}/${name ?? ""}`} ns={ns} client={name ?? ""} topic={more ?? ""} /> };
     case "live":
       return { title, draw: () => <LivePage ns={ns} /> };
+    case "slow":
+      return { title, draw: () => <Slow ns={ns} /> };
+    case "history":
+      return { title, draw: () => <History key={ns} ns={ns} /> };
+    case "retained":
+      return name === undefined ? { title, draw: () => <Retained key={ns} ns={ns} /> } : { title: name, draw: () => <RetainedPage key={`${ns}/${name}`} ns={ns} topic={name} /> };
+    case "letters":
+      return { title, draw: () => <DeadLettersPage key={`${ns}/${name ?? ""}`} ns={ns} topic={name ?? ""} /> };
     case "refused":
       return { title, draw: () => <Refused ns={ns} /> };
     case "settings":

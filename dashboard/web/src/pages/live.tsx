@@ -9,6 +9,7 @@ import { bytes, count, moment } from "../ui/format";
 import { Missing } from "../ui/editor";
 import { messageOf, useLoad } from "../ui/load";
 import { Empty, Head, Notice, Panel, Problem, State, type Tone } from "../ui/parts";
+import { hex, words } from "../ui/payload";
 import { useNamespace } from "./resource";
 
 const levels = [0, 1, 2] as const;
@@ -52,6 +53,7 @@ function Connect({ ns, busy }: { ns: string; busy: boolean }) {
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const [clean, setClean] = useState(true);
+  const [kept, setKept] = useState("");
   const best = urls.find((u) => new URL(u).hostname === location.hostname) ?? urls[0] ?? "";
   useEffect(() => setUrl(best), [best]);
   const passwords = get(namespaceNamed(ns), "properties.gridmq.passwords.enabled") === true;
@@ -70,7 +72,7 @@ function Connect({ ns, busy }: { ns: string; busy: boolean }) {
         class="panel connect"
         onSubmit={(e) => {
           e.preventDefault();
-          void connect({ url, clientId, username, password, cleanStart: clean }).catch((e: unknown) => {
+          void connect({ url, clientId, username, password, cleanStart: clean, kept: Number(kept) }).catch((e: unknown) => {
             live.value = { ...live.value, state: "ended", problem: messageOf(e) };
           });
         }}
@@ -96,6 +98,10 @@ function Connect({ ns, busy }: { ns: string; busy: boolean }) {
         <label>
           Client identifier
           <input name="clientId" autocomplete="off" value={clientId} onInput={(e) => setClientId(e.currentTarget.value)} />
+        </label>
+        <label>
+          Session kept, seconds
+          <input name="kept" inputMode="numeric" autocomplete="off" placeholder="0" value={kept} onInput={(e) => setKept(e.currentTarget.value.replace(/\D/g, ""))} />
         </label>
         <label class="check">
           <input type="checkbox" checked={clean} onChange={(e) => setClean(e.currentTarget.checked)} /> Clean start
@@ -240,20 +246,6 @@ function Publish() {
   );
 }
 
-/** words is a payload as text, if it is text. */
-function words(m: Message): string | null {
-  try {
-    const t = new TextDecoder("utf-8", { fatal: m.bytes === m.payload.length }).decode(m.payload);
-    return /[\u0000-\u0008\u000e-\u001f]/.test(t) ? null : t;
-  } catch {
-    return null;
-  }
-}
-
-function hex(b: Uint8Array): string {
-  return [...b.slice(0, 64)].map((x) => x.toString(16).padStart(2, "0")).join(" ") + (b.length > 64 ? " …" : "");
-}
-
 function Messages({ messages, missed, on }: { messages: Message[]; missed: number; on: boolean }) {
   if (messages.length === 0)
     return on ? <Empty title="No message yet">Subscribe to something, or publish. The last 500 messages are kept as long as this page is.</Empty> : null;
@@ -272,7 +264,7 @@ function Messages({ messages, missed, on }: { messages: Message[]; missed: numbe
     >
       <ol class="messages" aria-live="polite" aria-relevant="additions">
         {messages.map((m) => {
-          const t = words(m);
+          const t = words(m.payload, m.bytes === m.payload.length);
           return (
             <li key={m.number} class={m.out ? "out" : ""}>
               <header>

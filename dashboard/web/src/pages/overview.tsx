@@ -2,6 +2,7 @@ import { samples, type Sample } from "../state/samples";
 import { useStore } from "../state/store";
 import { bytes, count, milliseconds, short } from "../ui/format";
 import { Chart } from "../ui/chart";
+import { Attention } from "./attention";
 import { Empty, Head, Notice, Problem } from "../ui/parts";
 
 const span = 5 * 60_000;
@@ -46,7 +47,7 @@ export function Overview() {
       <Problem text={problem} />
       {now.storeFull && <Notice tone="bad">The disk is full: durable work is refused (0x97) until there is space.</Notice>}
       <div class="tiles">
-        <Tile name="Connections" value={count(now.connections)} about={`${count(now.sessions)} sessions`} />
+        <Tile name="Connections" value={count(now.connections)} about={`${count(now.sessions)} ${now.sessions === 1 ? "session" : "sessions"}`} />
         <Tile name="In" value={`${rate(now.received)}/s`} about={`${bytes(now.bytesIn)}/s`} />
         <Tile name="Out" value={`${rate(now.sent)}/s`} about={`${bytes(now.bytesOut)}/s`} />
         <Tile name="Queued" value={short(now.queued)} about="messages waiting" />
@@ -54,6 +55,7 @@ export function Overview() {
         <Tile name="Subscriptions" value={count(now.subscriptions)} about={`${count(now.retained)} retained`} />
         <Tile name="Store" value={bytes(now.logBytes)} about={`${bytes(now.freeBytes)} free`} />
       </div>
+      <Attention />
       <div class="charts">
         <Chart
           title="Messages per second"

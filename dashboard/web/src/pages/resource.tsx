@@ -1,5 +1,4 @@
 // The pages of a namespace's resources.
-import { eventSubscriptions } from "../kinds/events";
 import { listId } from "../kinds";
 import type { Kind } from "../kinds/kind";
 import { namespaceNamed, namespaces } from "../state/namespaces";
@@ -48,29 +47,6 @@ export function ResourcePage({ ns, kind, name }: { ns: string; kind: Kind; name:
       }
       saved={(made) => go("ns", ns, kind.key, made)}
       gone={() => go("ns", ns, kind.key)}
-    />
-  );
-}
-
-export function SubscriptionPage({ ns, topic, name }: { ns: string; topic: string; name: string | null }) {
-  const { id, missing } = useNamespace(ns);
-  const base = listId(ns, eventSubscriptions, topic);
-  if (missing) return <Missing ns={ns} />;
-  if (!id || !base) return null;
-  return (
-    <Editor
-      key={`${base}/${name ?? ""}`}
-      kind={eventSubscriptions}
-      base={base}
-      name={name}
-      refs={id}
-      above={
-        <>
-          Event subscription of topic <a href={link("ns", ns, "topics", topic)}>{topic}</a>
-        </>
-      }
-      saved={() => go("ns", ns, "topics", topic)}
-      gone={() => go("ns", ns, "topics", topic)}
     />
   );
 }

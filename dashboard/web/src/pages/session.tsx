@@ -1,14 +1,16 @@
 import { useState } from "preact/hooks";
-import { disconnect, endSession, session } from "../api/tools";
+import { disconnect, endSession, history, session } from "../api/tools";
 import { go, link } from "../state/route";
 import { bytes, count, duration } from "../ui/format";
 import { messageOf, useLoad } from "../ui/load";
 import { Ask, Empty, Head, Pairs, Panel, Problem, State, When } from "../ui/parts";
+import { HistoryTable } from "../ui/history";
 import { Table } from "../ui/table";
 
 /** SessionPage is one session: what it is, what it subscribes to, and how to end it. */
 export function SessionPage({ ns, client }: { ns: string; client: string }) {
   const { value: s, problem, again } = useLoad((signal) => session(ns, client, signal), [ns, client], 3000);
+  const past = useLoad((signal) => history(ns, client, 50, signal), [ns, client], 3000);
   const [failed, setFailed] = useState("");
   const [reason, setReason] = useState("");
   const act = async (what: () => Promise<void>, then: () => void): Promise<void> => {
@@ -30,10 +32,10 @@ export function SessionPage({ ns, client }: { ns: string; client: string }) {
           </>
         }
       >
-        {s && <Ask label="End session" sure="End it, with what waits in it" onSure={() => act(() => endSession(ns, client), () => go("ns", ns, "sessions"))} />}
+        {s && <Ask label="End session" sure="End it" about="The client is disconnected. Its subscriptions go, and every message that waits for it." onSure={() => act(() => endSession(ns, client), () => go("ns", ns, "sessions"))} />}
       </Head>
       <Problem text={failed} />
-      {!s && <Problem text={problem} retry={again} />}
+      {!s && problem && <Empty title={problem}>It has ended, or its client has not been here. What is remembered of it is below.</Empty>}
       {s && (
         <div class="columns">
           <Panel title="State">
@@ -98,6 +100,10 @@ export function SessionPage({ ns, client }: { ns: string; client: string }) {
           />
         </Panel>
       )}
+      <Panel title="History">
+        <Problem text={past.problem} />
+        <HistoryTable ns={ns} rows={past.value ?? []} loading={past.loading && !past.value} one />
+      </Panel>
     </>
   );
 }

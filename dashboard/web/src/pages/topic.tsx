@@ -7,16 +7,27 @@ import { go, link } from "../state/route";
 import { bytes, count } from "../ui/format";
 import { Editor, Missing } from "../ui/editor";
 import { useLoad } from "../ui/load";
-import { Empty, Panel } from "../ui/parts";
-import { Table, type Column } from "../ui/table";
+import type { Column } from "../ui/table";
+import { DeadLetters } from "./deadletters";
 import { useNamespace } from "./resource";
 import { Resources } from "./resources";
+
+/** useSubscriptionCounts are those of one event subscription. */
+export function useSubscriptionCounts(ns: string, topic: string, name: string): SubscriptionCounts | undefined {
+  return useCounts(ns)
+    .get(topic.toLowerCase())
+    ?.eventSubscriptions.find((s) => s.name.toLowerCase() === name.toLowerCase());
+}
 
 /** useCounts are those of a namespace's topics by name in lower case, read every two seconds. */
 function useCounts(ns: string): Map<string, TopicCounts> {
   const { value } = useLoad(async (signal) => (await request<Page<TopicCounts>>(eventCountsPath(ns), { signal })).body.value, [ns], 2000);
   return new Map((value ?? []).map((t) => [t.name.toLowerCase(), t]));
 }
+
+/** attempts are deliveries, whatever became of them. */
+export const attempts = (s: SubscriptionCounts | undefined): number | undefined => s && s.delivered + s.failed;
+export const dead = (s: SubscriptionCounts | undefined): number | undefined => s && s.deadLettered + s.deadLettersDue;
 
 const number = (n: number | undefined) => (n ? count(n) : <span class="faint">{n ?? "–"}</span>);
 
@@ -51,10 +62,12 @@ export function TopicPage({ ns, topic }: { ns: string; topic: string }) {
   const more: Column<Resource>[] = [
     { title: "Unread", kind: "number", cell: (r) => number(of(r)?.unread) },
     { title: "Out", kind: "number", cell: (r) => number(of(r)?.outstanding) },
-    { title: "Attempts", kind: "number", cell: (r) => number(of(r)?.delivered) },
+    { title: "Attempts", kind: "number", cell: (r) => number(attempts(of(r))) },
+    { title: "Failed", kind: "number", minor: true, cell: (r) => number(of(r)?.failed) },
     { title: "Done", kind: "number", cell: (r) => number(of(r)?.acknowledged) },
     { title: "Given back", kind: "number", minor: true, cell: (r) => number(of(r)?.released) },
     { title: "Rejected", kind: "number", minor: true, cell: (r) => number(of(r)?.rejected) },
+    { title: "Dead", kind: "number", minor: true, cell: (r) => number(dead(of(r))) },
     { title: "Lost", kind: "number", minor: true, cell: (r) => number(of(r)?.dropped) },
   ];
   return (
@@ -83,31 +96,9 @@ export function TopicPage({ ns, topic }: { ns: string; topic: string }) {
         bare
       />
       <p class="hint after">
-        Counts are since the start of the server. Unread: not looked at by the subscription's filter yet. Out: locked by a consumer, delayed or given back.
+        Counts are since the start of the server. Unread: not looked at by the subscription's filter yet. Out: locked by a consumer, delayed or given back. Failed: attempts to push that the receiver did not take.
       </p>
-      <DeadLetters counts={counts} />
+      <DeadLetters ns={ns} topic={topic} />
     </>
-  );
-}
-
-/** DeadLetters is where they will be listed and replayed, once the API can. */
-function DeadLetters({ counts }: { counts: TopicCounts | undefined }) {
-  const rows = (counts?.eventSubscriptions ?? []).filter((s) => s.deadLettered + s.deadLettersDue > 0);
-  return (
-    <div class="spaced">
-      <Panel title="Dead letters">
-        <Table<SubscriptionCounts>
-          label="Dead letters"
-          rows={rows}
-          id={(s) => s.name}
-          columns={[
-            { title: "Event subscription", kind: "wide", cell: (s) => s.name },
-            { title: "Written", kind: "number", cell: (s) => number(s.deadLettered) },
-            { title: "To be written", kind: "number", cell: (s) => number(s.deadLettersDue) },
-          ]}
-          empty={<Empty title="None since the start of the server">Events go there that are rejected, or not done in time or by the last attempt, if the subscription names a destination.</Empty>}
-        />
-      </Panel>
-    </div>
   );
 }

@@ -44,6 +44,7 @@ export interface Credentials {
   username: string;
   password: string;
   cleanStart: boolean;
+  kept: number; // seconds that the session is kept after the connection
 }
 
 /** connect makes the connection; what becomes of it is in the store. The library is loaded only now. */
@@ -63,6 +64,7 @@ export async function connect(c: Credentials): Promise<void> {
     ...(c.username ? { username: c.username } : {}),
     ...(c.password ? { password: c.password } : {}),
     clean: c.cleanStart,
+    properties: { sessionExpiryInterval: c.kept },
     reconnectPeriod: 0, // a person looks at it, and connects again
     connectTimeout: 10_000,
     keepalive: 30,

@@ -21,6 +21,7 @@ interface Props {
   refs: string; // resource id of the namespace, for names to choose from
   body?: JsonObject; // of a new one
   onSaved?: () => void; // one that there was has been saved
+  intro?: preact.ComponentChildren; // above the form
 }
 
 /** draftOf is what of a resource is written back. */
@@ -66,7 +67,7 @@ interface FormProps extends Props {
   setDone: (text: string) => void;
 }
 
-function Form({ kind, base, name, above, saved, gone, refs, body, onSaved, resource, etag, again, discard, done, setDone }: FormProps) {
+function Form({ kind, base, name, above, saved, gone, refs, body, onSaved, intro, resource, etag, again, discard, done, setDone }: FormProps) {
   const begin = useMemo(() => (resource ? draftOf(resource) : (body ?? kind.start)), []);
   const [doc, setDoc] = useState<JsonObject>(begin);
   const [typedName, setTypedName] = useState("");
@@ -125,6 +126,7 @@ function Form({ kind, base, name, above, saved, gone, refs, body, onSaved, resou
           {asJson ? "As a form" : "As JSON"}
         </button>
       </Head>
+      {intro}
       <div class="editor">
         <form onSubmit={(e) => void save(e)} noValidate>
           {name === null && (
@@ -264,7 +266,8 @@ function Delete({ id, one, gone }: { id: string; one: string; gone: () => void }
           <div class="row">
             <Ask
               label={`Delete this ${one}`}
-              sure="Delete it now"
+              sure="Delete it"
+              about="It cannot be brought back. Whoever loses something by it loses it at once."
               onSure={() =>
                 attempt(async () => {
                   await remove(id);

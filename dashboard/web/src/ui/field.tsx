@@ -26,7 +26,7 @@ export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
             {!f.choices?.includes(words) && <option value={words}>{words || "Not set"}</option>}
             {f.choices?.map((c) => (
               <option key={c} value={c}>
-                {c || "Choose"}
+                {(f.labels?.[c] ?? c) || "Choose"}
               </option>
             ))}
           </select>

@@ -42,7 +42,7 @@ export function Keys({ id }: { id: string }) {
         (["key1", "key2"] as const).map((name) => (
           <div class="row" key={name}>
             <Copy name={name} value={keys[name]} />
-            <Ask label="Make anew" sure="The old one ends now" onSure={() => run(act<Pair>(id, "regenerateKey", { keyName: name }))} />
+            <Ask label="Make anew" sure="Make it anew" about="Whoever uses the old one is refused from then on." onSure={() => run(act<Pair>(id, "regenerateKey", { keyName: name }))} />
           </div>
         ))}
     </Panel>

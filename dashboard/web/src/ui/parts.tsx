@@ -1,6 +1,6 @@
 // Small things that pages are made of.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { moment, ago } from "./format";
 
 export type Tone = "good" | "bad" | "warn" | "quiet";
@@ -69,42 +69,86 @@ export function When({ at, exact = false }: { at: string | undefined; exact?: bo
   );
 }
 
-/** Ask is a button that asks once more before it does something. */
-export function Ask({ label, sure, onSure, tone = "bad" }: { label: string; sure: string; onSure: () => Promise<void>; tone?: "bad" | "plain" }) {
+/**
+ * Ask is a button that asks once more, in a dialog, before it does something. The dialog
+ * is modal: the page behind it cannot be reached, Escape is no, and the focus goes back
+ * to the button.
+ */
+export function Ask({ label, sure, about, onSure, tone = "bad", small }: { label: string; sure: string; about?: ComponentChildren; onSure: () => Promise<void>; tone?: "bad" | "plain"; small?: boolean }) {
   const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
-  const first = useRef<HTMLButtonElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const asked = useRef(false);
   useEffect(() => {
-    if (asking) first.current?.focus();
+    if (asked.current && !asking) opener.current?.focus(); // only now is the page behind the dialog there again
+    asked.current = asking;
   }, [asking]);
-  if (!asking) {
-    return (
-      <button type="button" class={tone === "bad" ? "danger" : "plain"} onClick={() => setAsking(true)}>
+  const close = (): void => setAsking(false);
+  return (
+    <>
+      <button ref={opener} type="button" class={`${tone === "bad" ? "danger" : "plain"}${small ? " small" : ""}`} aria-haspopup="dialog" onClick={() => setAsking(true)}>
         {label}
       </button>
-    );
-  }
+      {asking && (
+        <Dialog title={label.replace(/…$/, "")} onClose={close}>
+          {about && <div class="about">{about}</div>}
+          <div class="row end">
+            <button type="button" class="plain" autofocus onClick={close}>
+              Cancel
+            </button>
+            <button
+              type="button"
+              class={tone === "bad" ? "danger filled" : "primary"}
+              disabled={busy}
+              onClick={() => {
+                setBusy(true);
+                void onSure().finally(() => {
+                  setBusy(false);
+                  close();
+                });
+              }}
+            >
+              {busy ? "One moment…" : sure}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+/** Dialog is modal as long as it is there. Tab stays in it; some browsers would leave the page. */
+export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ComponentChildren }) {
+  const box = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const d = box.current;
+    d?.showModal();
+    return () => d?.close();
+  }, []);
+  const round = (e: KeyboardEvent): void => {
+    if (e.key !== "Tab") return;
+    const stops = [...(box.current?.querySelectorAll<HTMLElement>("a[href], button:not(:disabled), input, select, textarea") ?? [])];
+    const first = stops[0];
+    const last = stops[stops.length - 1];
+    const from = e.shiftKey ? first : last;
+    if (document.activeElement !== from) return;
+    e.preventDefault();
+    (e.shiftKey ? last : first)?.focus();
+  };
   return (
-    <span class="ask" onKeyDown={(e) => e.key === "Escape" && setAsking(false)}>
-      <button
-        ref={first}
-        type="button"
-        class="danger filled"
-        disabled={busy}
-        onClick={() => {
-          setBusy(true);
-          void onSure().finally(() => {
-            setBusy(false);
-            setAsking(false);
-          });
-        }}
-      >
-        {sure}
-      </button>
-      <button type="button" class="plain" onClick={() => setAsking(false)}>
-        Cancel
-      </button>
-    </span>
+    <dialog
+      ref={box}
+      aria-labelledby={id}
+      onKeyDown={round}
+      onCancel={(e) => {
+        e.preventDefault();
+        onClose();
+      }}
+    >
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
   );
 }
 
@@ -112,8 +156,8 @@ export function Ask({ label, sure, onSure, tone = "bad" }: { label: string; sure
 export function Pairs({ of }: { of: [string, ComponentChildren][] }) {
   return (
     <dl class="pairs">
-      {of.map(([name, value]) => (
-        <div key={name}>
+      {of.map(([name, value], i) => (
+        <div key={i}>
           <dt>{name}</dt>
           <dd>{value === "" || value === undefined || value === null ? <span class="faint">–</span> : value}</dd>
         </div>

@@ -21,7 +21,8 @@ export function NewToken({ id, again }: { id: string; again: () => void }) {
       ) : (
         <Ask
           label="Make a token"
-          sure="Make it; an old one ends now"
+          sure="Make it"
+          about="An old token, if there is one, is worthless from then on. The new one is shown once."
           tone="plain"
           onSure={async () => {
             try {
