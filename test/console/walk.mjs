@@ -50,7 +50,7 @@ async function show(path) {
 }
 
 /** tooWide is by how many pixels a page would have to be scrolled sideways. */
-const tooWide = () => page.evaluate(() => Math.max(...[document.documentElement, document.getElementById("page")].map((e) => e.scrollWidth - e.clientWidth)));
+const tooWide = () => page.evaluate(() => Math.max(...[document.documentElement, document.getElementById("page"), ...document.querySelectorAll(".table")].map((e) => e.scrollWidth - e.clientWidth)));
 
 export async function walkNarrow() {
   const wide = {};

@@ -6,6 +6,7 @@ import { count } from "../ui/format";
 import { messageOf, useLate } from "../ui/load";
 import { usePaged } from "../ui/paged";
 import { Ask, Empty, Head, Notice, Panel, Problem, Search, When } from "../ui/parts";
+import { decoded, Payload } from "../ui/payload";
 
 const events = (n: number): string => `${count(n)} ${n === 1 ? "event" : "events"}`;
 
@@ -142,6 +143,12 @@ function Letter({ ns, l, again }: { ns: string; l: DeadLetter; again: () => Prom
         )}
       </p>
       {open && <pre class="payload">{JSON.stringify(l.event, null, 2)}</pre>}
+      {open && typeof l.event["data_base64"] === "string" && (
+        <>
+          <p class="hint after">Its data, decoded:</p>
+          <Payload of={decoded(l.event["data_base64"])} />
+        </>
+      )}
     </li>
   );
 }

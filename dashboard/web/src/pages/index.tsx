@@ -39,6 +39,7 @@ export const namespacePages: Group[] = [
       { key: "live", title: "Live client" },
       { key: "history", title: "History" },
       { key: "refused", title: "Refused" },
+      { key: "settings", title: "Settings" },
     ],
   },
   {
@@ -60,7 +61,6 @@ export const namespacePages: Group[] = [
       { key: "letters", title: "Dead letters" },
     ],
   },
-  { title: "Namespace", entries: [{ key: "settings", title: "Settings" }] },
 ];
 
 export const processPages: Entry[] = [

@@ -30,7 +30,10 @@ export function Resources({ kind, base, href, newHref, more = [], bare }: Props)
   return (
     <>
       {bare ? (
-        <Head title={<span class="h2">{kind.many}</span>}>{make}</Head>
+        <header class="section">
+          <h2>{kind.many}</h2>
+          {make}
+        </header>
       ) : (
         <Head title={kind.many} about={kind.about}>
           <Search value={part} onValue={setPart} label="Name" />

@@ -5,7 +5,7 @@ import { bytes } from "../ui/format";
 import { messageOf, useLate, useLoad } from "../ui/load";
 import { usePaged } from "../ui/paged";
 import { Ask, Empty, Head, Pairs, Panel, Problem, Search, When } from "../ui/parts";
-import { Payload } from "../ui/payload";
+import { decoded, Payload } from "../ui/payload";
 import { Table } from "../ui/table";
 
 /** Retained are the retained messages of a namespace that a filter matches. */
@@ -95,7 +95,7 @@ export function RetainedPage({ ns, topic }: { ns: string; topic: string }) {
             />
           </Panel>
           <Panel title="Payload">
-            <Payload of={Uint8Array.from(atob(m.payload ?? ""), (c) => c.charCodeAt(0))} />
+            <Payload of={decoded(m.payload ?? "")} />
           </Panel>
         </div>
       )}

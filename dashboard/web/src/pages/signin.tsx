@@ -3,7 +3,7 @@ import { farewell, signIn } from "../state/session";
 import { useStore } from "../state/store";
 import { messageOf } from "../ui/load";
 
-/** SignIn asks for the operator's token. Directories (OIDC) come with their own page later. */
+/** SignIn asks for the operator's token: ours, or one of a directory, which the server tells apart. */
 export function SignIn() {
   const why = useStore(farewell);
   const [token, setToken] = useState("");
@@ -49,7 +49,7 @@ export function SignIn() {
           {busy ? "Signing in…" : "Sign in"}
         </button>
         <p id="token-where" class="hint">
-          The first start of the server wrote one to <code>operator.token</code> in its data directory. It stays in this tab only.
+          The first start of the server wrote one to <code>operator.token</code> in its data directory. Other operators have one of their own, or an access token of their directory. It stays in this tab only.
         </p>
       </form>
     </main>

@@ -71,34 +71,39 @@ export function TopicPage({ ns, topic }: { ns: string; topic: string }) {
     { title: "Lost", kind: "number", minor: true, cell: (r) => number(of(r)?.dropped) },
   ];
   return (
-    <>
-      <Editor
-        key={topic}
-        kind={topics}
-        base={base}
-        name={topic}
-        refs={id}
-        above={
-          <>
-            <a href={link("ns", ns, "topics")}>Topics</a> of {ns}
-            {counts && ` · ${count(counts.published)} ${counts.published === 1 ? "event" : "events"} since the start, ${bytes(counts.bytes)} held`}
-          </>
-        }
-        saved={() => {}}
-        gone={() => go("ns", ns, "topics")}
-      />
-      <Resources
-        kind={eventSubscriptions}
-        base={below}
-        href={(name) => link("ns", ns, "topics", topic, name)}
-        newHref={link("ns", ns, "topics", topic, "+")}
-        more={more}
-        bare
-      />
-      <p class="hint after">
-        Counts are since the start of the server. Unread: not looked at by the subscription's filter yet. Out: locked by a consumer, delayed or given back. Failed: attempts to push that the receiver did not take.
-      </p>
-      <DeadLetters ns={ns} topic={topic} />
-    </>
+    <Editor
+      key={topic}
+      kind={topics}
+      base={base}
+      name={topic}
+      refs={id}
+      above={
+        <>
+          <a href={link("ns", ns, "topics")}>Topics</a> of {ns}
+          {counts && ` · ${count(counts.published)} ${counts.published === 1 ? "event" : "events"} since the start, ${bytes(counts.bytes)} held`}
+        </>
+      }
+      saved={() => {}}
+      gone={() => go("ns", ns, "topics")}
+      intro={
+        <>
+          <Resources
+            kind={eventSubscriptions}
+            base={below}
+            href={(name) => link("ns", ns, "topics", topic, name)}
+            newHref={link("ns", ns, "topics", topic, "+")}
+            more={more}
+            bare
+          />
+          <p class="hint after">
+            Counts are since the start of the server. Unread: not looked at by the subscription's filter yet. Out: locked by a consumer, delayed or given back. Failed: attempts to push that the receiver did not take.
+          </p>
+          <DeadLetters ns={ns} topic={topic} />
+          <header class="section">
+            <h2>Settings</h2>
+          </header>
+        </>
+      }
+    />
   );
 }

@@ -19,11 +19,11 @@ export function HistoryTable({ ns, rows, loading, one = false }: { ns: string; r
       id={(e) => `${e.time}${e.event}${e.clientId}${e.remote ?? ""}`}
       loading={loading}
       columns={[
-        { title: "Time", kind: "number", cell: (e) => <When at={e.time} exact={!one} /> },
+        { title: one ? "Ago" : "Time", kind: "number", cell: (e) => <When at={e.time} exact={!one} /> },
         { title: "Event", cell: (e) => <State tone={tones[e.event]}>{e.count > 1 ? `${e.event} ${count(e.count)} times` : e.event}</State> },
         ...(one ? [] : who),
         { title: "Why", kind: "wide", cell: (e) => [e.code && e.code !== "0x00" ? e.code : "", e.reason ?? ""].filter(Boolean).join(" ") },
-        { title: "Protocol", minor: true, cell: (e) => e.protocol ?? "" },
+        { title: "Protocol", kind: "code", minor: true, cell: (e) => e.protocol ?? "" },
         { title: "Remote", kind: "code", minor: true, cell: (e) => e.remote ?? "" },
       ]}
       empty={<Empty title="Nothing happened lately">Connections, refusals and disconnections are remembered since the start of the server.</Empty>}

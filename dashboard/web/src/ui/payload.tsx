@@ -14,6 +14,15 @@ export function hex(b: Uint8Array, most = 64): string {
   return [...b.slice(0, most)].map((x) => x.toString(16).padStart(2, "0")).join(" ") + (b.length > most ? " …" : "");
 }
 
+/** decoded is what base64 stands for; nothing, if it is none. */
+export function decoded(base64: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  } catch {
+    return new Uint8Array();
+  }
+}
+
 const shown = 256 << 10; // characters
 
 /** Payload is one by itself. */

@@ -18,27 +18,30 @@ interface Props<T> {
   loading?: boolean;
 }
 
-/** A Table of rows; with none, what to do about it. */
+/**
+ * A Table of rows; with none, what to do about it. On a narrow screen each row is a card, its
+ * cells below each other. The roles say what they are there too.
+ */
 export function Table<T>({ label, columns, rows, id, empty, loading }: Props<T>) {
   if (rows.length === 0) return loading ? <div class="empty quiet">Reading…</div> : <>{empty}</>;
   const style = (c: Column<T>): string => [c.kind ?? "", c.minor ? "minor" : ""].filter(Boolean).join(" ");
   return (
     <div class="table" tabIndex={0} role="region" aria-label={label}>
-      <table>
-        <thead>
-          <tr>
+      <table role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map((c) => (
-              <th key={c.title} scope="col" class={style(c)}>
+              <th key={c.title} role="columnheader" scope="col" class={style(c)}>
                 {c.title}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr key={id(row)}>
+            <tr key={id(row)} role="row">
               {columns.map((c) => (
-                <td key={c.title} class={style(c)}>
+                <td key={c.title} role="cell" data-title={c.title} class={style(c)}>
                   {c.cell(row)}
                 </td>
               ))}
