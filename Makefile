@@ -33,7 +33,7 @@ console: ## build the console, which the next build of bin/gridmq embeds; needs 
 	@bash internal/scripts/console.sh must
 
 .PHONY: console-packages
-console-packages:
+console-packages: tools
 	@bash internal/scripts/console.sh packages
 
 # What is installed waits for the network, so it is done beside the checks; the console is
