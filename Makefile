@@ -17,7 +17,7 @@ BENCH_ARGS ?=
 DIST_ARGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fuzz bench bench-events microbench baseline benchcmp tools javascript fmt clean dist
+.PHONY: help run build console test lint fuzz bench bench-events microbench baseline benchcmp tools javascript fmt clean dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,23 @@ help: ## this list
 run: build ## build, and start a broker on 127.0.0.1:1883 that allows everything, and a secured one on 8883; data in ./data
 	@$(BIN) serve --dev --quickstart --data ./data $(RUN_ARGS)
 
-build: ## build bin/gridmq
+build: ## build bin/gridmq, with the console where there is Node.js
+	@bash internal/scripts/console.sh try
 	@$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/gridmq
 
-# What is installed waits for the network, so it is done beside the checks. The robustness
-# tests take longest and mostly wait, so they begin first.
+console: ## build the console, which the next build of bin/gridmq embeds; needs Node.js 20 and npm
+	@bash internal/scripts/console.sh must
+
+.PHONY: console-packages
+console-packages: tools
+	@bash internal/scripts/console.sh packages
+
+# What is installed waits for the network, so it is done beside the checks; the console is
+# built after them, as they read what it becomes part of. The robustness tests take longest
+# and mostly wait, so they begin first.
 test: ## vet, staticcheck and all tests with the race detector, as CI does
-	@$(MAKE) --no-print-directory -j3 javascript lint
+	@$(MAKE) --no-print-directory -j3 javascript console-packages lint
+	@$(MAKE) --no-print-directory console
 	$(GO) test -race -timeout $(TEST_TIMEOUT) ./test/robustness ./...
 	cd test/behaviour && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 	cd test/acme && $(GO) vet ./... && $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
@@ -45,6 +55,7 @@ lint: ## gofmt, vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 dist: ## what is released, into dist/: archives, Debian packages, bills of materials, checksums (DIST_ARGS='-targets linux/arm64')
+	@bash internal/scripts/console.sh must
 	@GO='$(GO)' $(GO) run ./internal/dist $(DIST_ARGS)
 
 fuzz: ## each fuzz target for a minute (FUZZ_TIME=60s)
@@ -75,4 +86,4 @@ fmt: ## format the code
 	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')
 
 clean: ## remove what was built; ./data is kept
-	rm -rf bin dist
+	rm -rf bin dist dashboard/dist/console

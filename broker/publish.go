@@ -22,7 +22,7 @@ type publication struct {
 	msg     queue.Message
 	record  []byte
 	retain  *retained
-	expired *retained // remove the retained message only if it is still this one
+	removed *retained // remove the retained message only if it is still this one
 	count   int       // receivers
 	routed  bool      // it became an event; of event
 	system  bool      // what we tell of ourselves: no event
@@ -273,7 +273,7 @@ func (c *conn) claim(t store.Ticket) {
 
 // start makes p ready for a message.
 func (p *publication) start(ns *namespace, m *mqtt.Message, now int64) {
-	p.ns, p.m, p.now, p.c, p.by, p.gate, p.retain, p.expired, p.count = ns, m, now, nil, nil, nil, nil, nil, 0
+	p.ns, p.m, p.now, p.c, p.by, p.gate, p.retain, p.removed, p.count = ns, m, now, nil, nil, nil, nil, nil, 0
 	p.system = false
 	p.stored = p.stored[:0]
 	p.spread = p.spread[:0]
@@ -293,7 +293,7 @@ func (p *publication) forget() {
 	if cap(p.record) > keepBuffer {
 		p.record = nil
 	}
-	p.ns, p.m, p.c, p.by, p.gate, p.retain, p.expired, p.msg.Record = nil, nil, nil, nil, nil, nil, nil, nil
+	p.ns, p.m, p.c, p.by, p.gate, p.retain, p.removed, p.msg.Record = nil, nil, nil, nil, nil, nil, nil, nil
 }
 
 // run takes the message through steps 2 to 6. The ticket is what an
@@ -395,7 +395,7 @@ func (p *publication) commit() (store.Ticket, error) {
 	if p.retain != nil {
 		p.ns.retained.writes.Lock()
 		defer p.ns.retained.writes.Unlock()
-		if p.expired != nil && !p.stillExpired() {
+		if p.removed != nil && !p.stillThere() {
 			return 0, nil
 		}
 	}
@@ -421,18 +421,15 @@ func (p *publication) Enqueue(pos store.Position, ticket store.Ticket) {
 	}
 	if p.retain != nil {
 		p.ns.retained.set(p.ns, p.m.Topic, p.retain, ticket)
-		if p.expired != nil {
-			p.ns.traffic.drop(session.Expired)
-		}
 	}
 	p.dispatch()
 }
 
-// stillExpired says whether the message that is to be removed because of its
-// expiry is there, or a newer one. retained.writes is held.
-func (p *publication) stillExpired() bool {
+// stillThere says whether the message that is to be removed is there, or a newer one.
+// retained.writes is held.
+func (p *publication) stillThere() bool {
 	now, ok := p.ns.retained.names.Get(p.m.Topic)
-	return ok && now == p.expired
+	return ok && now == p.removed
 }
 
 // hand gives a message of QoS 1 or 2 to a session.

@@ -148,14 +148,23 @@ func (e *retained) arm(ns *namespace) {
 	})
 }
 
-// expireRetained removes a message if it is still there.
+// expireRetained removes a message that has expired if it is still there.
 func (ns *namespace) expireRetained(e *retained, now int64) error {
+	t, err := ns.removeRetained(e, now)
+	if err == nil && t != 0 {
+		ns.traffic.drop(session.Expired)
+	}
+	return err
+}
+
+// removeRetained removes a message if it is still there: ticket 0 says that it was not.
+// Nobody is sent anything.
+func (ns *namespace) removeRetained(e *retained, now int64) (store.Ticket, error) {
 	p := publication{}
 	p.start(ns, &mqtt.Message{Topic: e.topic, Retain: true}, now)
 	p.setRetained()
-	p.expired = e
-	_, err := p.commit()
-	return err
+	p.removed = e
+	return p.commit()
 }
 
 // loadRetained returns the message, from the store if need be; nil when it is

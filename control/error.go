@@ -51,6 +51,15 @@ func refuse(status int, code, format string, args ...any) *Error {
 
 func (e *Error) at(target string) *Error { e.Target = target; return e }
 
+// below says that everything that is wrong lies below a member.
+func (e *Error) below(member string) *Error {
+	e.Target = member + "." + e.Target
+	for i := range e.Details {
+		e.Details[i].Target = member + "." + e.Details[i].Target
+	}
+	return e
+}
+
 func notFound(id string) *Error {
 	return refuse(http.StatusNotFound, codeNotFound, "The resource %q was not found.", id)
 }

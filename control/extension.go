@@ -26,6 +26,8 @@ func (c *call) routeExtension(p path) func() error {
 		return c.get(c.listLost)
 	case p.is("backup") && len(p) == 1 && c.plane.o.Backup != nil:
 		return c.post(c.backup)
+	case p.is("metrics") && len(p) == 1 && c.plane.o.Metrics != nil:
+		return c.get(c.listMetrics)
 	case p.is("openapi.json") && len(p) == 1:
 		return c.get(c.openAPI)
 	case p.is("operators"):
@@ -129,6 +131,14 @@ func (c *call) routeTools(ns string, p path) func() error {
 		return c.get(func() error { return c.listRefused(ns) })
 	case p.is("history") && len(p) == 1 && o.History != nil:
 		return c.get(func() error { return c.listHistory(ns) })
+	case p.is("addresses") && len(p) == 1 && o.Addresses != nil:
+		return c.get(func() error { return c.listAddresses(ns) })
+	case p.is("eventCounts") && len(p) == 1 && o.Events != nil:
+		return c.get(func() error { return c.listEventCounts(ns) })
+	case p.is("retained") && o.Retained != nil:
+		return c.routeRetained(ns, p[1:])
+	case p.is("deadLetters") && o.DeadLetters != nil:
+		return c.routeDeadLetters(ns, p[1:])
 	case p.is("explain") && len(p) == 1 && o.Explain != nil:
 		return c.post(func() error { return c.explain(ns) })
 	case p.is("bans") && len(p) == 1:
@@ -233,6 +243,9 @@ func (c *call) explain(ns string) error {
 		return refuse(http.StatusBadRequest, codeInvalid, "client is needed: a name of the registry, or an authentication name.").at("client")
 	case q.Topic == "" && q.Action != "connect":
 		return refuse(http.StatusBadRequest, codeInvalid, "topic is needed with %s.", q.Action).at("topic")
+	}
+	if q.Changes, err = c.assumed(r, q.Assume); err != nil {
+		return err
 	}
 	answer, err := c.plane.o.Explain.Explain(c.r.Context(), r.Namespace, q)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 const (
 	defaultTop = 20
 	maxTop     = 100
+	maxToken   = 4096 // bytes; the topic of a retained message may be long
 )
 
 // A pager makes one page of a list: section 6.
@@ -46,7 +47,7 @@ func (c *call) pager() (*pager, error) {
 		return nil, bad("$filter", "$filter cannot be read: %v.", err)
 	}
 	if text := c.query["$skiptoken"]; text != "" {
-		if g.token, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "=")); err != nil || len(g.token) > 1024 {
+		if g.token, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "=")); err != nil || len(g.token) > maxToken {
 			return nil, bad("$skipToken", "$skipToken is not one of ours.")
 		}
 		g.after = string(g.token)

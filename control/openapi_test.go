@@ -28,6 +28,11 @@ type everything struct {
 	HistoryLog
 	SlowDirectory
 	Tracer
+	MetricReader
+	EventCounter
+	AddressBook
+	RetainedStore
+	DeadLetterOffice
 }
 
 // documented is the OpenAPI document: methods, in upper case, by path.
@@ -56,7 +61,8 @@ func openEverything(t *testing.T) *Plane {
 	st := memory.New(memory.Options{})
 	token := operator.Operator{Name: "owner", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf("owner-token")}
 	p, err := Open(context.Background(), Options{Store: st, Operators: []operator.Operator{token},
-		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}, Slow: everything{}, Trace: everything{}})
+		Sessions: everything{}, Refusals: everything{}, Explain: everything{}, Backup: everything{}, History: everything{}, Slow: everything{}, Trace: everything{},
+		Metrics: everything{}, Events: everything{}, Addresses: everything{}, Retained: everything{}, DeadLetters: everything{}})
 	if err != nil {
 		t.Fatal(err)
 	}

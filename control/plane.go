@@ -64,13 +64,18 @@ type Options struct {
 	Verifier  operator.TokenVerifier
 
 	// What the server plugs in; a path without its provider answers 404.
-	Sessions SessionDirectory
-	Refusals RefusalLog
-	Explain  Explainer
-	Backup   Backuper
-	History  HistoryLog
-	Slow     SlowDirectory
-	Trace    Tracer
+	Sessions    SessionDirectory
+	Refusals    RefusalLog
+	Explain     Explainer
+	Backup      Backuper
+	History     HistoryLog
+	Slow        SlowDirectory
+	Trace       Tracer
+	Metrics     MetricReader
+	Events      EventCounter
+	Addresses   AddressBook
+	Retained    RetainedStore
+	DeadLetters DeadLetterOffice
 
 	// BaseURL is the public one, as "https://manage.plant.example". Default: as
 	// the client used it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"gridmq/control/resource"
 	"gridmq/delivery"
 	"gridmq/tap"
 )
@@ -182,6 +183,11 @@ type Question struct {
 	Topic  string `json:"topic,omitempty"` // topic name, or filter to subscribe to
 	// Attributes are those of a client that comes with a token; as in the registry.
 	Attributes map[string]any `json:"attributes,omitempty"`
+	// Assume are changes that are not made: the answer is what it would be with them.
+	Assume []Assumption `json:"assume,omitempty"`
+
+	// Changes are what Assume means, for the Explainer.
+	Changes []resource.Change `json:"-"`
 }
 
 // An Explanation answers a Question.

@@ -18,7 +18,8 @@ type QueueStats struct {
 	Damaged                uint64 // unreadable, passed over
 	Undelivered            uint64 // failed attempts to push; Received counts those that succeeded
 
-	Outstanding, Departures int // copies that are out; that wait for the sink
+	Unread                  uint64 // events of the topic that the filter has not looked at yet
+	Outstanding, Departures int    // copies that are out; that wait for the sink
 }
 
 // StreamStats are counts of one topic since the start.
@@ -39,15 +40,17 @@ type counters struct {
 func (q *Queue) Stats() QueueStats {
 	c := &q.counters
 	q.mu.Lock()
-	outstanding, departures := q.book.Outstanding(), q.book.Leaving()
+	outstanding, departures, cursor := q.book.Outstanding(), q.book.Leaving(), uint64(q.book.Cursor())
 	q.mu.Unlock()
+	unread := q.stream.last.Load() + 1 // read later than the cursor, and so not before it
+	unread -= min(unread, cursor)
 	return QueueStats{
 		Matched: c.matched.Load(), Unmatched: c.unmatched.Load(), Received: c.received.Load(),
 		Acknowledged: c.acknowledged.Load(), Released: c.released.Load(), Rejected: c.rejected.Load(), Renewed: c.renewed.Load(),
 		BadTokens: c.badTokens.Load(), LostTokens: c.lostTokens.Load(), Failed: c.failed.Load(), Lapsed: c.lapsed.Load(),
 		DeadLettered: c.deadLettered.Load(), DeadLetterFailures: c.deadLetterFailures.Load(),
 		Dropped: c.dropped.Load(), Damaged: c.damaged.Load(), Undelivered: c.undelivered.Load(),
-		Outstanding: outstanding, Departures: departures,
+		Unread: unread, Outstanding: outstanding, Departures: departures,
 	}
 }
 

@@ -85,6 +85,7 @@ func (s *Server) openPlane(ctx context.Context, m *management, st store.Store) e
 		Endpoints: s.push, EventSubscriptions: subscription.Rules{PlainHTTP: s.cfg.Webhooks.PlainHTTP},
 		Operators: []operator.Operator{{Name: "local", Role: operator.RoleNamed("owner"), Scope: "/", Hash: operator.HashOf(token)}},
 		Sessions:  s.tenants, Refusals: s.tenants, Explain: s.tenants, History: s.tenants, Slow: s.tenants, Trace: s.tenants, Backup: s.backuper(st),
+		Metrics: observer{s}, Events: observer{s}, Addresses: observer{s}, Retained: s.tenants, DeadLetters: newLetterOffice(s),
 		Resolver: s.opts.Resolver, SkipOwnership: s.cfg.Management.TrustDomains, BaseURL: s.cfg.Management.URL, Logger: s.log,
 	}
 	if m.tokens != nil {
@@ -167,7 +168,7 @@ func (m *management) serve(s *Server) error {
 	if err != nil {
 		return fmt.Errorf("management plane: %w", err)
 	}
-	m.server = &http.Server{Handler: m.tokens.front(m.plane), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+	m.server = &http.Server{Handler: s.withConsole(m.tokens.front(m.plane)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		WriteTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		TLSConfig: &tls.Config{GetCertificate: certs.Get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
 	m.done = make(chan struct{})

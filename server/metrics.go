@@ -77,5 +77,7 @@ func registerStore(reg prometheus.Registerer, st store.Store) {
 	counter("gridmq_store_entries_total", "Log entries made durable.", func(s store.Stats) float64 { return float64(s.Entries) })
 	counter("gridmq_store_written_bytes_total", "Bytes written in commit groups.", func(s store.Stats) float64 { return float64(s.Bytes) })
 	counter("gridmq_store_damaged_records_total", "Records found damaged and quarantined.", func(s store.Stats) float64 { return float64(s.Damaged) })
+	gauge("gridmq_store_commit_wait_seconds", "What the newest commit group has waited, from its first message to durable: what a PUBACK waits for.",
+		func(s store.Stats) float64 { return s.CommitWait.Seconds() })
 	gauge("gridmq_store_free_bytes", "Free bytes of the file system.", func(s store.Stats) float64 { return float64(s.FreeBytes) })
 }

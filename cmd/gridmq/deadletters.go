@@ -21,7 +21,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"gridmq/cmd/gridmq/deadletters"
+	"gridmq/server/deadletters"
 )
 
 const deadLettersHelp = `Dead letters are events that an event subscription rejected, did not take often enough

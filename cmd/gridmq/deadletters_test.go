@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gridmq/cmd/gridmq/deadletters"
 	events "gridmq/gateway/client"
 	"gridmq/internal/bubble"
+	"gridmq/server/deadletters"
 )
 
 // letters writes a file with so many events, each with data of so many bytes; ids are

@@ -15,15 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gridmq/cmd/gridmq/deadletters"
 	events "gridmq/gateway/client"
-)
-
-// Bounds of one publish (spec/namespace-topics.md, section 6), with some room for what
-// is around the events.
-const (
-	mostPublished  = 1000
-	largestPublish = 1<<20 - 4096 // bytes
+	"gridmq/server/deadletters"
 )
 
 func newDeadLettersReplayCmd() *cobra.Command {
@@ -97,141 +90,45 @@ func oneNamespace(files []deadletters.File) (string, error) {
 	return "", fmt.Errorf("which namespace? -n NAME, of %s", printableText(strings.Join(names, ", "), widestLast))
 }
 
-// A replay publishes files, and sets them aside.
+// A replay is a deadletters.Replay that is patient, and tells how far it is.
 type replay struct {
 	letters     *letterFlags
 	folder      *deadletters.Folder
 	publish     func(ctx context.Context, topic string, list []json.RawMessage) error
 	setAside    func(deadletters.File) error
 	out, stderr io.Writer
-
-	files, events progressCount
-	refused       int    // files
-	gone          string // the last topic that there is none of
-}
-
-// A pile is files that are published at once.
-type pile struct {
-	topic string
-	files []deadletters.File
-	list  []json.RawMessage
-	size  int
 }
 
 // run replays files, topic by topic, the oldest first.
 func (r *replay) run(ctx context.Context, files []deadletters.File, done string) error {
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b deadletters.File) int { return strings.Compare(a.Topic, b.Topic) })
-	stop := showProgress(r.stderr, func() string { return r.files.say(len(files), "files "+done) })
-	err := r.each(ctx, files)
+	d := deadletters.Replay{Publish: r.patiently, SetAside: r.setAside, Refused: r.refused,
+		Read: func(file deadletters.File) []deadletters.Letter { return r.letters.read(r.stderr, r.folder, file) }}
+	stop := showProgress(r.stderr, func() string { return fmt.Sprintf("%d of %d files %s", d.Files(), len(files), done) })
+	err := d.Run(ctx, files)
 	stop()
-	fmt.Fprintf(r.out, "%s %d events of %d files\n", done, r.events.get(), r.files.get())
+	fmt.Fprintf(r.out, "%s %d events of %d files\n", done, d.Events(), d.Files())
 	if err != nil {
-		if left := len(files) - int(r.files.get()) - r.refused; left > 0 {
+		if left := len(files) - d.Files() - d.Stayed(); left > 0 {
 			fmt.Fprintf(r.stderr, "left are %d files; the same command goes on with them\n", left)
 		}
+		if aside, ok := errors.AsType[*deadletters.SetAsideError](err); ok {
+			return fmt.Errorf("%w\n  its events were published: move it yourself, or the next replay publishes them again", aside.Err)
+		}
 		return err
 	}
-	if r.refused > 0 {
-		return &exitError{exitDenied, fmt.Errorf("%d files were refused; they are where they were", r.refused)}
+	if d.Stayed() > 0 {
+		return &exitError{exitDenied, fmt.Errorf("%d files were refused; they are where they were", d.Stayed())}
 	}
 	return nil
 }
 
-func (r *replay) each(ctx context.Context, files []deadletters.File) error {
-	var p pile
-	for _, file := range files {
-		letters := r.letters.read(r.stderr, r.folder, file)
-		if len(letters) == 0 {
-			continue
-		}
-		next := pile{topic: file.Topic, files: []deadletters.File{file}}
-		for _, l := range letters {
-			next.list = append(next.list, l.Event)
-			next.size += len(l.Event) + 1
-		}
-		if len(p.files) > 0 && (p.topic != next.topic || len(p.list)+len(next.list) > mostPublished || p.size+next.size > largestPublish) {
-			if err := r.send(ctx, p); err != nil {
-				return err
-			}
-			p = pile{}
-		}
-		p = pile{next.topic, append(p.files, next.files...), append(p.list, next.list...), p.size + next.size}
+// refused tells what stays where it is.
+func (r *replay) refused(file deadletters.File, err error) {
+	what := file.Path
+	if what == "" {
+		what = "topic " + file.Topic
 	}
-	return r.send(ctx, p)
-}
-
-// send publishes a pile and sets its files aside. A publish is all or nothing: when the
-// broker refuses an event, the files go one by one, and those it is not about succeed.
-func (r *replay) send(ctx context.Context, p pile) error {
-	if len(p.files) == 0 {
-		return nil
-	}
-	if p.topic == r.gone {
-		r.refused += len(p.files)
-		return nil
-	}
-	err := r.inParts(ctx, p)
-	status := 0
-	if refusal, ok := errors.AsType[*events.Error](err); ok {
-		status = refusal.Status
-	}
-	refused := status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnsupportedMediaType
-	switch {
-	case status == http.StatusGone || status == http.StatusNotFound:
-		r.gone = p.topic
-		r.refused += len(p.files)
-		fmt.Fprintf(r.stderr, "refused: topic %s: %s\n", printableText(p.topic, widest), printableText(err.Error(), widestLast))
-		return nil
-	case refused && len(p.files) > 1:
-		return r.oneByOne(ctx, p)
-	case refused:
-		r.refused++
-		fmt.Fprintf(r.stderr, "refused: %s: %s\n", printableText(p.files[0].Path, widestLast), printableText(err.Error(), widestLast))
-		return nil
-	case err != nil:
-		return err
-	}
-	for _, file := range p.files {
-		if err := r.setAside(file); err != nil {
-			return fmt.Errorf("%w\n  its events were published: move it yourself, or the next replay publishes them again", err)
-		}
-		r.files.add(1)
-	}
-	r.events.add(len(p.list))
-	return nil
-}
-
-func (r *replay) oneByOne(ctx context.Context, p pile) error {
-	for _, file := range p.files {
-		one := pile{topic: p.topic, files: []deadletters.File{file}}
-		for _, l := range r.letters.read(r.stderr, r.folder, file) {
-			one.list = append(one.list, l.Event)
-		}
-		if len(one.list) == 0 {
-			continue // somebody else has set it aside meanwhile
-		}
-		if err := r.send(ctx, one); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// inParts publishes what is more than one request may have in several.
-func (r *replay) inParts(ctx context.Context, p pile) error {
-	for rest := p.list; len(rest) > 0; {
-		n, size := 1, len(rest[0])+1
-		for n < min(len(rest), mostPublished) && size+len(rest[n])+1 <= largestPublish {
-			size += len(rest[n]) + 1
-			n++
-		}
-		if err := r.patiently(ctx, p.topic, rest[:n]); err != nil {
-			return err
-		}
-		rest = rest[n:]
-	}
-	return nil
+	fmt.Fprintf(r.stderr, "refused: %s: %s\n", printableText(what, widestLast), printableText(err.Error(), widestLast))
 }
 
 // patiently publishes, and again when the broker is too busy.
@@ -242,7 +139,15 @@ func (r *replay) patiently(ctx context.Context, topic string, list []json.RawMes
 		}
 		err := r.publish(ctx, topic, list)
 		refusal, ok := errors.AsType[*events.Error](err)
-		if !ok || n == attempts || refusal.Status != http.StatusTooManyRequests && refusal.Status != http.StatusServiceUnavailable {
+		if !ok {
+			return err
+		}
+		switch status := refusal.Status; {
+		case status == http.StatusGone || status == http.StatusNotFound:
+			return &deadletters.Refusal{Err: err, Gone: true}
+		case status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnsupportedMediaType:
+			return &deadletters.Refusal{Err: err}
+		case n == attempts || status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
 			return err
 		}
 		select {

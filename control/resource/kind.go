@@ -166,3 +166,16 @@ func properties(body []byte) ([]byte, error) {
 func wrap(properties []byte) []byte {
 	return append(append([]byte(`{"properties":`), properties...), '}')
 }
+
+// Read is a noun of a kind from the properties of a resource, which no resource need
+// have. The error is an *Error when the properties are wrong.
+func Read(k *Kind, name string, properties []byte) (any, error) {
+	if len(properties) == 0 {
+		properties = []byte("{}")
+	}
+	noun, err := k.Decode(name, wrap(properties))
+	if err != nil {
+		return nil, invalid(k, err)
+	}
+	return noun, nil
+}

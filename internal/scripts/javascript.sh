@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the npm packages of the tests with official JavaScript clients, at the exact
-# versions of package.json, when they are missing or other ones. In CI a failure is an
-# error; on a developer's machine it is a warning, and the tests say so and skip.
+# Installs the npm packages of the tests with official JavaScript clients and with a
+# browser, at the exact versions of package.json, when they are missing or other ones. In
+# CI a failure is an error; on a developer's machine it is a warning, and the tests say so
+# and skip.
 set -euo pipefail
-cd "$(dirname "$0")/../../test/interop/javascript"
+cd "$(dirname "$0")/../../test"
 
 mark=node_modules/.installed
 if ! command -v npm >/dev/null; then
@@ -11,10 +12,18 @@ if ! command -v npm >/dev/null; then
 	[ "${CI:-}" != true ]
 	exit
 fi
-[ -e "$mark" ] && cmp -s package.json "$mark" && exit 0
-if npm install --no-package-lock --no-audit --no-fund --loglevel=error >&2; then
-	cp package.json "$mark"
-	exit 0
-fi
-echo "npm could not install the packages of test/interop/javascript" >&2
-[ "${CI:-}" != true ]
+
+# packages installs those of one folder.
+packages() (
+	cd "$1"
+	[ -e "$mark" ] && cmp -s package.json "$mark" && return 0
+	if npm install --no-package-lock --no-audit --no-fund --loglevel=error >&2; then
+		cp package.json "$mark"
+		return 0
+	fi
+	echo "npm could not install the packages of test/$1" >&2
+	[ "${CI:-}" != true ]
+)
+
+packages interop/javascript
+packages console

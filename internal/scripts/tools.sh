@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests use besides Go: mosquitto_pub and mosquitto_sub as
 # foreign clients, mosquitto as a foreign broker, Node.js for the official JavaScript
-# clients, az, and for what is packaged man and systemd's check of units. In CI a missing
-# one is an error; on a developer's machine it is a warning, and the tests that need it
-# say so and skip.
+# clients and to build the console, Chromium to open it, az, and for what is packaged man
+# and systemd's check of units. In CI a missing one is an error; on a developer's machine it
+# is a warning, and the tests that need it say so and skip.
 set -euo pipefail
 
 missing=()
@@ -14,6 +14,7 @@ command -v npm >/dev/null || missing+=(npm)
 command -v az >/dev/null || missing+=(azure-cli)
 command -v man >/dev/null || missing+=(man-db)
 command -v systemd-analyze >/dev/null || missing+=(systemd)
+command -v chromium >/dev/null || missing+=(chromium)
 # What the guides in docs/ use besides gridmq.
 command -v curl >/dev/null || missing+=(curl)
 command -v jq >/dev/null || missing+=(jq)

@@ -13,7 +13,14 @@ import (
 	"gridmq/topic"
 )
 
-// Explain implements control.Explainer, by the rules that decide.
+// A registry is what an explanation asks: that of a tenant, or of a forecast.
+type registry interface {
+	ByName(name string) *identity.Client
+	ByAuthenticationName(name string) *identity.Client
+}
+
+// Explain implements control.Explainer, by the rules that decide. With changes that are
+// assumed it asks a forecast, as a dry run does.
 func (t *Tenants) Explain(_ context.Context, namespace string, q control.Question) (*control.Explanation, error) {
 	n := t.tenant(namespace)
 	if n == nil {
@@ -23,7 +30,12 @@ func (t *Tenants) Explain(_ context.Context, namespace string, q control.Questio
 	if !ok {
 		return nil, fmt.Errorf("action %q: want connect, publish or subscribe", q.Action)
 	}
-	p, step, err := n.asked(q)
+	clients := registry(n.registry)
+	if len(q.Changes) > 0 {
+		f := n.forecast(q.Changes)
+		n, clients = f.next, futureClients{f}
+	}
+	p, step, err := n.asked(q, clients)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +51,7 @@ func (t *Tenants) Explain(_ context.Context, namespace string, q control.Questio
 	if !step.Passed {
 		out.Allowed, out.Reason = false, step.What+" "+step.Result
 	}
-	for _, obstacle := range n.obstacles(p, q) {
+	for _, obstacle := range n.obstacles(p, clients) {
 		out.Steps = append(out.Steps, obstacle)
 		if !obstacle.Passed {
 			out.Allowed, out.Reason = false, obstacle.What+": "+obstacle.Result
@@ -81,10 +93,10 @@ func source(r access.Rule) string {
 
 // asked is the client of a question: one of the registry, or one that comes with a
 // token and these attributes.
-func (n *tenant) asked(q control.Question) (*identity.Principal, control.ExplanationStep, error) {
-	c := n.registry.ByName(q.Client)
+func (n *tenant) asked(q control.Question, clients registry) (*identity.Principal, control.ExplanationStep, error) {
+	c := clients.ByName(q.Client)
 	if c == nil {
-		c = n.registry.ByAuthenticationName(q.Client)
+		c = clients.ByAuthenticationName(q.Client)
 	}
 	if c != nil && q.Attributes == nil {
 		return c.Principal(identity.Certificate), control.ExplanationStep{What: "client " + c.Name,
@@ -124,8 +136,8 @@ func (n *tenant) hasRole(object string) bool {
 }
 
 // obstacles are what stands in the way besides permissions.
-func (n *tenant) obstacles(p *identity.Principal, q control.Question) (list []control.ExplanationStep) {
-	if c := n.registry.ByName(p.Client); p.Client != "" && c != nil && c.State == identity.StateDisabled {
+func (n *tenant) obstacles(p *identity.Principal, clients registry) (list []control.ExplanationStep) {
+	if c := clients.ByName(p.Client); p.Client != "" && c != nil && c.State == identity.StateDisabled {
 		list = append(list, control.ExplanationStep{What: "client " + c.Name, Result: "is disabled"})
 	}
 	for _, b := range *n.bans.Load() {

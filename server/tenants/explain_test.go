@@ -8,6 +8,57 @@ import (
 	"gridmq/control/role"
 )
 
+// What is assumed is answered as if it were so, and is not so afterwards. It agrees
+// with what the answer is once the change has been made.
+func TestExplainAssumed(t *testing.T) {
+	b := newBench(t)
+	b.settle()
+	b.t.all[b.name] = b.tenant
+	other := func(kind, name string, properties map[string]any) resource.Change {
+		return resource.Change{Namespace: b.name, Kind: kind, Name: name, New: b.decode(kind, name, properties)}
+	}
+	press := b.decode("clients", "press-1", map[string]any{"state": "Disabled", "attributes": map[string]any{"kind": "press", "hall": 4}})
+	gone := func(kind, name string, old map[string]any) resource.Change {
+		return resource.Change{Namespace: b.name, Kind: kind, Name: name, Old: b.decode(kind, name, old)}
+	}
+	publish := func(client, topic string) control.Question {
+		return control.Question{Action: "publish", Client: client, Topic: topic}
+	}
+	space := other("topicSpaces", "alarms", map[string]any{"topicTemplates": []string{"alarms/${client.authenticationName}"}})
+	tests := map[string]struct {
+		q         control.Question
+		assume    []resource.Change
+		now, then bool
+	}{
+		"a space alone opens nothing": {publish("press-1", "alarms/press-1"), []resource.Change{space}, false, false},
+		"with a binding it does": {publish("press-1", "alarms/press-1"), []resource.Change{space, other("permissionBindings", "alarm",
+			map[string]any{"clientGroupName": "$all", "topicSpaceName": "alarms", "permission": "Publisher"})}, false, true},
+		"a client that is disabled": {publish("press-1", "out/4"), []resource.Change{
+			{Namespace: b.name, Kind: "clients", Name: "press-1", Old: press, New: press}}, true, false},
+		"a client that would be new": {publish("press-9", "out/7"), []resource.Change{other("clients", "press-9",
+			map[string]any{"attributes": map[string]any{"kind": "press", "hall": 7}})}, false, true},
+		"a space that goes": {publish("press-1", "out/4"), []resource.Change{gone("topicSpaces", "outbound",
+			map[string]any{"topicTemplates": []string{"out/#"}})}, true, false},
+		"another client's change": {publish("press-1", "out/4"), []resource.Change{other("clients", "press-9",
+			map[string]any{"attributes": map[string]any{"kind": "press", "hall": 7}})}, true, true},
+	}
+	ask := func(t *testing.T, q control.Question, want bool) {
+		t.Helper()
+		if e, err := b.t.Explain(t.Context(), b.name, q); err != nil || e.Allowed != want {
+			t.Errorf("%+v, %v; want allowed: %t", e, err, want)
+		}
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			ask(t, tt.q, tt.now)
+			with := tt.q
+			with.Changes = tt.assume
+			ask(t, with, tt.then)
+			ask(t, tt.q, tt.now)
+		})
+	}
+}
+
 // TestExplain asks about clients of every kind; the answers are those of the grants.
 func TestExplain(t *testing.T) {
 	b := newBench(t)

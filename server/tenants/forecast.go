@@ -40,7 +40,9 @@ func (n *tenant) forecast(changes []resource.Change) *forecast {
 			continue
 		}
 		if c.Kind == "clients" && c.Old == nil {
-			continue // takes nothing from anybody
+			f.next.apply(c) // takes nothing from anybody, so nobody is concerned
+			f.clients[c.Name] = c
+			continue
 		}
 		if is := f.next.apply(c); is != nil {
 			f.concerned = append(f.concerned, is)

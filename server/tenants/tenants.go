@@ -319,6 +319,14 @@ func (t *Tenants) rebuildHosts() {
 	t.hosts.Store(&hosts)
 }
 
+// HostsOf are the host names that lead to a namespace.
+func (t *Tenants) HostsOf(namespace string) []string {
+	if n := t.tenant(namespace); n != nil {
+		return n.hosts()
+	}
+	return nil
+}
+
 // ByHost is the namespace that a host name, in lower case, leads to.
 func (t *Tenants) ByHost(host string) (namespace string, ok bool) {
 	namespace, ok = (*t.hosts.Load())[host]

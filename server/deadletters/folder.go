@@ -31,7 +31,7 @@ import (
 const (
 	// MaxFile bounds what is read of one file.
 	MaxFile = 64 << 20
-	// MaxFiles bounds how many there may be in one listing.
+	// MaxFiles bounds how many there may be in one listing, unless its folder has another bound.
 	MaxFiles = 1_000_000
 	// replayed is the folder beside the files, for those that were published again.
 	replayed = "replayed"
@@ -59,15 +59,28 @@ type Skipped struct{ Path, Reason string }
 func (s *Skipped) Error() string { return s.Path + ": " + s.Reason }
 
 // A Folder is open until Close. Nothing outside of it is touched, whatever the links in it.
-type Folder struct{ root *os.Root }
+type Folder struct {
+	root *os.Root
+	most int // files in one listing
+}
+
+// A TooManyError says that a listing would have more files than it may.
+type TooManyError struct{ Most int }
+
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("there are more than %d files: name a topic, or TOPIC/SUBSCRIPTION", e.Most)
+}
 
 // Open opens a folder.
-func Open(dir string) (*Folder, error) {
+func Open(dir string) (*Folder, error) { return OpenBounded(dir, MaxFiles) }
+
+// OpenBounded opens a folder of which no listing has more than so many files.
+func OpenBounded(dir string, most int) (*Folder, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{root}, nil
+	return &Folder{root, most}, nil
 }
 
 // Close closes the folder.
@@ -83,6 +96,7 @@ const (
 type walk struct {
 	ctx     context.Context
 	root    *os.Root
+	most    int
 	only    [names]string
 	skipped func(*Skipped)
 	place   [names]string
@@ -93,14 +107,42 @@ type walk struct {
 // Files are the letters of only, the oldest first. skipped is told what is there and is
 // no file of letters.
 func (f *Folder) Files(ctx context.Context, only Place, skipped func(*Skipped)) ([]File, error) {
-	w := &walk{ctx: ctx, root: f.root, only: only.names(), skipped: skipped}
+	w := &walk{ctx: ctx, root: f.root, most: f.most, only: only.names(), skipped: skipped}
 	if err := w.into(".", 0); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(w.files, func(a, b File) int {
-		return cmp.Or(a.Hour.Compare(b.Hour), a.wrote.Compare(b.wrote), strings.Compare(a.Path, b.Path))
-	})
+	slices.SortFunc(w.files, File.compare)
 	return w.files, nil
+}
+
+// compare has the older one first.
+func (f File) compare(g File) int {
+	return cmp.Or(f.Hour.Compare(g.Hour), f.wrote.Compare(g.wrote), strings.Compare(f.Path, g.Path))
+}
+
+// Mark is where the file is among others, for Before.
+func (f File) Mark() string {
+	return fmt.Sprintf("%d %d %s", f.Hour.Unix(), f.wrote.UnixNano(), f.Path)
+}
+
+// Before are those of files, the oldest first, that are as old as the one with a mark or
+// older, whether that is still there or not; and whether the mark is one.
+func Before(files []File, mark string) (older []File, ok bool) {
+	parts := strings.SplitN(mark, " ", 3)
+	if len(parts) < 3 {
+		return nil, false
+	}
+	hour, err1 := strconv.ParseInt(parts[0], 10, 64)
+	wrote, err2 := strconv.ParseInt(parts[1], 10, 64)
+	if err1 != nil || err2 != nil {
+		return nil, false
+	}
+	last := File{Hour: time.Unix(hour, 0), wrote: time.Unix(0, wrote), Path: parts[2]}
+	n := len(files)
+	for n > 0 && files[n-1].compare(last) > 0 {
+		n--
+	}
+	return files[:n], true
 }
 
 // into walks through a folder of a level; the ninth has the files.
@@ -172,8 +214,8 @@ func (w *walk) file(path string, entry fs.DirEntry) error {
 		w.skip(path, "want a name that ends in .json")
 	case hour.Year() != w.date[0] || int(hour.Month()) != w.date[1] || hour.Day() != w.date[2] || hour.Hour() != w.date[3]:
 		w.skip(path, "its folders are no date and hour")
-	case len(w.files) == MaxFiles:
-		return fmt.Errorf("there are more than %d files: name a topic, or TOPIC/SUBSCRIPTION", MaxFiles)
+	case len(w.files) == w.most:
+		return &TooManyError{w.most}
 	default:
 		p := w.place
 		w.files = append(w.files, File{Place{p[0], p[1], p[2], p[3], p[4]}, hour, path, info.Size(), info.ModTime()})

@@ -1,0 +1,130 @@
+// Requests to the management plane. The token goes out as a header and nowhere else:
+// never in a URL, which ends up in logs and histories.
+
+/** What the server says is wrong with one member of a request. */
+export interface Fault {
+  target: string;
+  message: string;
+}
+
+/** A refusal of the management plane, or a failure to reach it (status 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly faults: Fault[],
+  ) {
+    super(message);
+  }
+}
+
+export interface Call {
+  method?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Answer<T> {
+  status: number;
+  body: T;
+  etag: string;
+  warnings: string[];
+}
+
+const timeout = 30_000; // milliseconds
+
+let bearer = "";
+let onExpired = () => {};
+
+/** useToken sets the token of all requests that follow; expired is told when the server does not take it any more. */
+export function useToken(token: string, expired: () => void): void {
+  bearer = token;
+  onExpired = expired;
+}
+
+/** request sends one request, and throws an ApiError for every refusal. */
+export async function request<T>(path: string, call: Call = {}): Promise<Answer<T>> {
+  const token = bearer;
+  const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
+  if (token) headers["Authorization"] = `Bearer ${token}`;
+  if (call.body !== undefined) headers["Content-Type"] = "application/json";
+  const limit = AbortSignal.timeout(timeout);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(path, {
+      method: call.method ?? "GET",
+      headers,
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+      signal: call.signal ? AbortSignal.any([call.signal, limit]) : limit,
+      credentials: "omit",
+      redirect: "error",
+      cache: "no-store",
+    });
+    text = await response.text();
+  } catch (e) {
+    if (call.signal?.aborted) throw e;
+    throw new ApiError(0, "Unreachable", "The server cannot be reached. It may be restarting; this page goes on by itself.", []);
+  }
+  const body = parsed(text);
+  if (!response.ok) {
+    const error = refusal(response.status, body);
+    if (error.status === 401 && token && token === bearer) onExpired();
+    throw error;
+  }
+  return {
+    status: response.status,
+    body: body as T,
+    etag: response.headers.get("ETag") ?? "",
+    warnings: (response.headers.get("gridmq-warning") ?? "").split(", ").filter(Boolean),
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return text ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface ErrorBody {
+  error?: { code?: string; message?: string; target?: string; details?: { target?: string; message?: string }[] };
+}
+
+function refusal(status: number, body: unknown): ApiError {
+  const e = (body as ErrorBody | undefined)?.error;
+  if (!e?.code) return new ApiError(status, "Unknown", `The server answered ${status}.`, []);
+  const message = e.message ?? e.code;
+  const faults: Fault[] = (e.details ?? []).map((d) => ({ target: d.target ?? "", message: d.message ?? "" }));
+  if (faults.length === 0 && e.target) {
+    // The message of a single fault begins with its target, which the field says already.
+    faults.push({ target: e.target, message: message.replace(`${e.target}: `, "") });
+  }
+  return new ApiError(status, e.code, message, faults);
+}
+
+/** A page of a list. */
+export interface Page<T> {
+  value: T[];
+  nextLink?: string;
+}
+
+/** here is the path of a nextLink, which names the server by its public URL. */
+export function here(link: string): string {
+  const url = new URL(link, location.href);
+  return url.pathname + url.search;
+}
+
+/** all reads the pages of a list, up to so many entries. */
+export async function all<T>(path: string, most = 2000, signal?: AbortSignal): Promise<T[]> {
+  const list: T[] = [];
+  for (let next: string | undefined = path; next && list.length < most; ) {
+    const { body }: Answer<Page<T>> = await request<Page<T>>(next, { signal });
+    list.push(...body.value);
+    next = body.nextLink && here(body.nextLink);
+  }
+  return list;
+}

@@ -1,0 +1,206 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gridmq/control"
+	"gridmq/delivery"
+	"gridmq/event"
+	"gridmq/server/deadletters"
+)
+
+const (
+	// letterFiles bounds one look through the folder of dead letters, of which one
+	// runs at a time: some 30 MiB.
+	letterFiles = 100_000
+	// letterBytes bounds a page of letters, but for the last of it.
+	letterBytes = 1 << 20
+	// replayTime bounds a replay, well below what a management request may take.
+	replayTime = 20 * time.Second
+	// mostRefused are told of a replay.
+	mostRefused = 20
+)
+
+// letterOffice implements control.DeadLetterOffice over the folder in the data directory:
+// what `gridmq dead-letters` reads.
+type letterOffice struct {
+	s    *Server
+	turn chan struct{} // holds one while nobody is at it
+}
+
+func newLetterOffice(s *Server) *letterOffice {
+	o := &letterOffice{s, make(chan struct{}, 1)}
+	o.turn <- struct{}{}
+	return o
+}
+
+// look calls do with the folder and its files of which, the oldest first; not if no letter
+// was ever written. One caller does so at a time.
+func (o *letterOffice) look(ctx context.Context, namespace string, which control.DeadLetterPlace, do func(*deadletters.Folder, []deadletters.File) error) error {
+	select {
+	case <-o.turn:
+		defer func() { o.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f, err := deadletters.OpenBounded(filepath.Join(o.s.cfg.Data, deadLetterDirectory), letterFiles)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	files, err := f.Files(ctx, deadletters.Place{Namespace: namespace, Topic: which.Topic, Subscription: which.Subscription}, o.skip)
+	if _, many := errors.AsType[*deadletters.TooManyError](err); many {
+		return control.ErrTooManyLetters
+	}
+	if err != nil {
+		return err
+	}
+	if which.File != "" {
+		files = slices.DeleteFunc(files, func(f deadletters.File) bool { return f.Path != which.File })
+	}
+	return do(f, files)
+}
+
+func (o *letterOffice) skip(s *deadletters.Skipped) {
+	o.s.log.Debug("file left out of dead letters", "path", s.Path, "reason", s.Reason)
+}
+
+// read reads the letters of a file; what cannot be read is left out.
+func (o *letterOffice) read(f *deadletters.Folder, file deadletters.File) []deadletters.Letter {
+	letters, err := f.Read(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // else somebody has set it aside
+		o.s.log.Warn("dead letters not read", "path", file.Path, "err", err)
+	}
+	return letters
+}
+
+// DeadLetters implements control.DeadLetterOffice.
+func (o *letterOffice) DeadLetters(ctx context.Context, namespace string, q control.DeadLetterQuery) (page []control.DeadLetter, next string, err error) {
+	err = o.look(ctx, namespace, q.DeadLetterPlace, func(f *deadletters.Folder, files []deadletters.File) (err error) {
+		page, next, err = o.page(ctx, f, files, q.After, q.Limit)
+		return err
+	})
+	return page, next, err
+}
+
+// page lists letters, the newest first, from after on: how many letters of a file are left,
+// and where among the files it is.
+func (o *letterOffice) page(ctx context.Context, f *deadletters.Folder, files []deadletters.File, after string, limit int) (page []control.DeadLetter, next string, err error) {
+	text, mark, _ := strings.Cut(after, " ")
+	left := 0
+	if after != "" {
+		var ok bool
+		if left, err = strconv.Atoi(text); err != nil {
+			return nil, "", control.ErrBadPlace
+		}
+		if files, ok = deadletters.Before(files, mark); !ok {
+			return nil, "", control.ErrBadPlace
+		}
+	}
+	size := 0
+	for _, file := range slices.Backward(files) {
+		if err := ctx.Err(); err != nil {
+			return nil, "", err
+		}
+		letters := o.read(f, file)
+		n := len(letters)
+		if file.Mark() == mark {
+			n = max(0, min(n, left))
+		}
+		for i := n - 1; i >= 0; i-- {
+			if len(page) == limit || size > letterBytes {
+				return page, fmt.Sprintf("%d %s", i+1, file.Mark()), nil
+			}
+			size += len(letters[i].Event)
+			page = append(page, shownLetter(file, &letters[i], len(letters)))
+		}
+	}
+	return page, "", nil
+}
+
+func shownLetter(file deadletters.File, l *deadletters.Letter, together int) control.DeadLetter {
+	return control.DeadLetter{Topic: file.Topic, Subscription: file.Subscription, File: file.Path, Together: together, Hour: file.Hour,
+		Reason: l.Reason, Attempts: l.Attempts, Result: l.Result, Published: l.Published, LastAttempt: l.LastAttempt, Event: l.Event}
+}
+
+// Replay implements control.DeadLetterOffice.
+func (o *letterOffice) Replay(ctx context.Context, namespace string, which control.DeadLetterPlace) (*control.Replayed, error) {
+	out := &control.Replayed{}
+	found := false
+	err := o.look(ctx, namespace, which, func(f *deadletters.Folder, files []deadletters.File) error {
+		found = len(files) > 0
+		return o.replay(ctx, namespace, f, files, out)
+	})
+	if err == nil && !found && which.File != "" {
+		err = control.ErrNoLetters
+	}
+	return out, err
+}
+
+func (o *letterOffice) replay(ctx context.Context, namespace string, f *deadletters.Folder, files []deadletters.File, out *control.Replayed) error {
+	enough := time.Now().Add(replayTime)
+	r := deadletters.Replay{
+		SetAside: f.SetAside,
+		Read:     func(file deadletters.File) []deadletters.Letter { return o.read(f, file) },
+		Publish: func(ctx context.Context, topic string, list []json.RawMessage) error {
+			if time.Now().After(enough) {
+				return errEnough
+			}
+			return o.publish(ctx, namespace, topic, list)
+		},
+		Refused: func(file deadletters.File, err error) {
+			if len(out.Refused) < mostRefused {
+				out.Refused = append(out.Refused, control.Refused{File: file.Path, Topic: file.Topic, Reason: err.Error()})
+			}
+		},
+	}
+	err := r.Run(ctx, files)
+	out.Events, out.Files = r.Events(), r.Files()
+	switch {
+	case errors.Is(err, delivery.ErrBacklog):
+		out.Refused = append(out.Refused, control.Refused{Topic: files[0].Topic,
+			Reason: "The topic keeps as many bytes as it may: its event subscriptions must catch up first."})
+	case err != nil && !errors.Is(err, errEnough):
+		return err
+	}
+	if err != nil {
+		out.Left = len(files) - r.Files() - r.Stayed()
+	}
+	return nil
+}
+
+// errEnough ends a replay that has taken its time.
+var errEnough = errors.New("the replay has taken its time")
+
+// publish is deadletters.Replay.Publish, with the checks of the data plane.
+func (o *letterOffice) publish(ctx context.Context, namespace, topic string, list []json.RawMessage) error {
+	stream := o.s.events.Stream(namespace, topic)
+	if stream == nil {
+		return &deadletters.Refusal{Gone: true, Err: fmt.Errorf("there is no topic %q any more: make it again, and replay then", topic)}
+	}
+	events := make([]event.Event, len(list))
+	for i, raw := range list {
+		e, err := event.Read(raw, event.Limits{})
+		if err != nil {
+			return &deadletters.Refusal{Err: err}
+		}
+		events[i] = e
+	}
+	err := stream.Publish(ctx, events)
+	if errors.Is(err, delivery.ErrGone) {
+		return &deadletters.Refusal{Gone: true, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,331 @@
+// The steps of TestBrowser. The operator's token comes on standard input; the address of
+// the console, the browser and a folder for its profile are in the environment.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { address, context, faults, open, page, pictures, said, token } from "./browser.mjs";
+import { rejectOne, received } from "./events.mjs";
+import { takePictures, walkNarrow } from "./walk.mjs";
+
+const secret = "a long phrase that nobody guesses";
+
+const field = (name) => page.locator(`[name="${name}"]`);
+const fault = (text) => page.locator(".fault", { hasText: text }).first().waitFor();
+const menu = (name) => page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
+const heading = (name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+
+async function step(name, what) {
+  const began = Date.now();
+  try {
+    await what();
+  } catch (e) {
+    if (pictures) await page.screenshot({ path: join(pictures, "failed.png") });
+    console.error(faults.concat(said.slice(-10)).join("\n"));
+    console.error(`FAILED at: ${name}\n${(await page.locator("#page, main").first().innerText().catch(() => "")).slice(0, 2000)}`);
+    throw e;
+  }
+  console.log(`ok ${name} (${Date.now() - began} ms)`);
+}
+
+/** create fills the form of a new resource and sends it. */
+async function create(list, name, values) {
+  await menu(list);
+  await heading(list);
+  await page.getByRole("link", { name: /^New / }).first().click();
+  await field("name").fill(name);
+  for (const [path, value] of Object.entries(values)) {
+    const input = field(path);
+    if ((await input.evaluate((e) => e.tagName)) === "SELECT") await input.selectOption(value);
+    else await input.fill(value);
+  }
+  await page.getByText("Would be created.").waitFor();
+  await page.getByRole("button", { name: "Create" }).click();
+  await heading(name);
+}
+
+/** dialog presses a button, and says yes in the dialog that comes. */
+async function dialog(label, yes, within = page) {
+  await within.getByRole("button", { name: label, exact: true }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: yes, exact: true }).click();
+}
+
+/** reconnect has the live client connect as lamp-1. */
+async function reconnect(clientId, kept = "") {
+  await field("clientId").fill(clientId);
+  await field("kept").fill(kept);
+  await page.getByLabel("Clean start").setChecked(kept === "");
+  await field("username").fill("lamp-1");
+  await field("password").fill(secret);
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await field("publish-topic").waitFor();
+}
+
+async function subscribe(filter) {
+  await field("filter").fill(filter);
+  await page.getByRole("button", { name: "Subscribe" }).click();
+  await page.locator(".subscriptions", { hasText: filter }).waitFor();
+}
+
+/** publish has the live client publish, and waits for the acknowledgement. */
+async function publish(topic, payload, retain = false) {
+  await field("publish-topic").fill(topic);
+  await field("payload").fill(payload);
+  await page.getByLabel("Retain").setChecked(retain);
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.locator(".messages li.out", { hasText: topic }).first().waitFor();
+}
+
+try {
+  await step("a wrong token is told where it was typed", async () => {
+    await page.goto(address);
+    await field("token").fill("gmq_wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await fault("not valid");
+  });
+  await step("sign in, with the keyboard alone", async () => {
+    await page.reload();
+    await page.locator('[name="token"]:focus').waitFor(); // nobody has to look for it
+    await page.keyboard.insertText(token);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Sign in", "the next stop is the button");
+    await page.keyboard.press("Enter");
+    await heading("Overview");
+    await page.getByText("Messages per second").waitFor();
+  });
+  await step("a reload keeps it, in this tab's session only", async () => {
+    await page.reload();
+    await heading("Overview");
+    const kept = await page.evaluate(() => [JSON.stringify(localStorage), document.cookie, location.href].join());
+    assert(!kept.includes("gmq_"), "the token is kept outside of sessionStorage");
+  });
+  await step("choose a namespace and allow passwords", async () => {
+    await page.getByLabel("Namespace").selectOption("quickstart");
+    await heading("Sessions");
+    await menu("Settings");
+    await heading("quickstart");
+    await field("properties.gridmq.passwords.enabled").check();
+    await page.getByText("Can be saved.").waitFor();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved, and in force.").waitFor();
+  });
+  await step("what is wrong is at its field while it is typed", async () => {
+    await menu("Clients");
+    await page.getByRole("link", { name: "New client" }).click();
+    await field("name").fill("lamp 1");
+    await fault("letters, digits");
+    await field("properties.attributes").fill('{"kind": ');
+    await fault("This is not JSON");
+    assert(await page.getByRole("button", { name: "Create" }).isDisabled());
+    await menu("Client groups");
+    await page.getByRole("link", { name: "New client group" }).click();
+    await field("name").fill("lamps");
+    await field("properties.query").fill("attributes.kind =");
+    await fault("column");
+  });
+  await step("create a client, a group, a topic space and bindings", async () => {
+    await create("Clients", "lamp-1", { "properties.attributes": '{"kind": "lamp"}', "properties.gridmq.password": secret });
+    await create("Client groups", "lamps", { "properties.query": "attributes.kind = 'lamp'" });
+    await create("Topic spaces", "own-lamps", { "properties.topicTemplates": "lamps/${client.authenticationName}/#" });
+    await create("Permission bindings", "lamps-report", {
+      "properties.clientGroupName": "lamps",
+      "properties.topicSpaceName": "own-lamps",
+      "properties.permission": "Publisher",
+    });
+    await create("Permission bindings", "lamps-obey", {
+      "properties.clientGroupName": "lamps",
+      "properties.topicSpaceName": "own-lamps",
+      "properties.permission": "Subscriber",
+    });
+  });
+  await step("an editor is walked through with the keyboard", async () => {
+    await menu("Permission bindings");
+    await page.getByRole("link", { name: "New permission binding" }).click();
+    await field("name").focus();
+    const stops = [];
+    for (let i = 0; i < 4; i++) {
+      await page.keyboard.press("Tab");
+      stops.push(await page.evaluate(() => document.activeElement?.getAttribute("name")));
+    }
+    assert.deepEqual(stops, ["clientGroupName", "permission", "topicSpaceName", "description"].map((n) => `properties.${n}`));
+    const labels = await page.evaluate(() => [...document.querySelectorAll("form input, form select, form textarea")].filter((e) => !e.labels?.length && !e.ariaLabel).map((e) => e.name));
+    assert.deepEqual(labels, [], "fields without a label");
+  });
+  await step("a name that is taken is told", async () => {
+    await menu("Client groups");
+    await page.getByRole("link", { name: "New client group" }).click();
+    await field("name").fill("lamps");
+    await fault("already");
+  });
+  await step("a wrong password is refused", async () => {
+    await menu("Live client");
+    await field("username").fill("lamp-1");
+    await field("password").fill("guessed");
+    await page.getByRole("button", { name: "Connect", exact: true }).click();
+    await page.getByRole("alert").filter({ hasText: /Bad user ?name or password|0x86/i }).waitFor();
+  });
+  await step("the live client connects, and a message arrives", async () => {
+    await field("password").fill(secret);
+    await field("clientId").fill("in-the-page");
+    await page.getByRole("button", { name: "Connect", exact: true }).click();
+    await field("filter").fill("lamps/lamp-1/#");
+    await page.getByRole("button", { name: "Subscribe" }).click();
+    await page.locator(".subscriptions", { hasText: "lamps/lamp-1/#" }).waitFor();
+    await field("publish-topic").fill("lamps/lamp-1/light");
+    await field("payload").fill('{"on": true}');
+    await page.getByText("Properties", { exact: true }).click();
+    await page.getByLabel("Content type").fill("application/json");
+    await page.getByLabel("User properties").fill("room = 7");
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await page.getByText("Acknowledged.").waitFor();
+    const came = page.locator(".messages li", { hasText: "came" });
+    await came.waitFor();
+    const text = await came.innerText();
+    for (const part of ["lamps/lamp-1/light", '{"on": true}', "application/json", "room: 7"]) assert(text.includes(part), `${part} is not in ${text}`);
+  });
+  await step("what it may not do is refused", async () => {
+    await field("filter").fill("machines/#");
+    await page.getByRole("button", { name: "Subscribe" }).click();
+    await fault("not authorized");
+    await field("publish-topic").fill("machines/lamp-1/telemetry");
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await fault("refused the message");
+  });
+  await step("the explorer says why, and what a change would do", async () => {
+    await open("ns", "quickstart", "access", "lamp-1", "machines/lamp-1/telemetry");
+    await page.locator(".answer", { hasText: "Refused" }).waitFor();
+    await page.locator(".steps", { hasText: "client group lamps holds the client" }).waitFor();
+    await page.getByLabel("Suppose a change").selectOption("bindings");
+    const change = page.locator(".suppose");
+    await change.getByLabel("Name").fill("lamps-too");
+    await change.locator('[name="properties.clientGroupName"]').fill("lamps");
+    await change.locator('[name="properties.topicSpaceName"]').fill("own-telemetry");
+    const then = page.locator(".verdict", { hasText: "With the changes" });
+    await then.locator(".answer", { hasText: "Allowed" }).waitFor();
+    await page.locator(".verdict", { hasText: "Now" }).locator(".answer", { hasText: "Refused" }).waitFor();
+  });
+  await step("deleting a binding says first who would lose what", async () => {
+    await menu("Permission bindings");
+    await page.getByRole("link", { name: "lamps-obey" }).click();
+    await page.getByRole("button", { name: "Delete…" }).click();
+    await page.getByRole("cell", { name: "subscription lamps/lamp-1/#" }).waitFor();
+    await page.getByRole("button", { name: "Keep it" }).click();
+  });
+  await step("the session is there, and is ended with a reason", async () => {
+    await menu("Sessions");
+    await page.getByRole("link", { name: "in-the-page" }).click();
+    await page.getByRole("cell", { name: "lamps/lamp-1/#" }).waitFor();
+    await page.getByLabel("Reason").fill("the test is over");
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await menu("Live client");
+    await page.getByRole("alert").filter({ hasText: "the test is over" }).waitFor();
+  });
+  await step("the refusal and the changes are listed", async () => {
+    await menu("Refused");
+    await page.getByRole("cell", { name: "lamp-1" }).first().waitFor();
+    await menu("Audit log");
+    await page.getByRole("cell", { name: "quickstart/permissionBindings/lamps-obey" }).first().waitFor();
+  });
+  await step("a retained message is listed, shown and deleted", async () => {
+    await open("ns", "quickstart", "live");
+    await reconnect("in-the-page");
+    await publish("lamps/lamp-1/state", '{"lit": [1, 2]}', true);
+    await menu("Retained messages");
+    await page.getByLabel("Topic filter").fill("lamps/+/state");
+    await page.getByRole("link", { name: "lamps/lamp-1/state" }).click();
+    await page.locator(".payload", { hasText: '"lit": [' }).waitFor();
+    await dialog("Delete…", "Delete it");
+    await page.getByRole("heading", { level: 1, name: "Retained messages" }).waitFor();
+    await page.getByText("No retained messages yet").waitFor();
+  });
+  await step("a dialog keeps the focus, and gives it back", async () => {
+    await menu("Sessions");
+    await page.getByRole("link", { name: "in-the-page" }).click();
+    const button = page.getByRole("button", { name: "End session" });
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    for (const key of ["Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"]) {
+      await page.keyboard.press(key);
+      assert(await page.evaluate(() => document.activeElement?.closest("dialog")), `${key} leaves the dialog`);
+    }
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.locator("button:focus", { hasText: "End session" }).waitFor(); // it is where it was
+  });
+  await step("what happened with a client is told", async () => {
+    await page.getByRole("row", { name: /disconnected administrative/ }).first().waitFor();
+    await menu("History");
+    await page.getByRole("cell", { name: "in-the-page" }).first().waitFor();
+    await page.getByLabel("Client, its whole name").fill("nobody-of-this-name");
+    await page.getByText("Nothing happened lately").waitFor();
+  });
+  await step("a slow subscriber is found", async () => {
+    await menu("Live client");
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await reconnect("sleeper", "600");
+    await subscribe("lamps/lamp-1/#");
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await reconnect("in-the-page");
+    await subscribe("lamps/lamp-1/#");
+    await publish("lamps/lamp-1/light", '{"on": false}');
+    await menu("Slow subscribers");
+    await page.getByRole("row", { name: /sleeper.*away.* 1 / }).waitFor();
+  });
+  await step("an event that is rejected becomes a dead letter, and is replayed", async () => {
+    await menu("Topics");
+    await page.getByRole("link", { name: "telemetry" }).click();
+    await page.getByRole("link", { name: "New event subscription" }).click();
+    await field("name").fill("billing");
+    await field("properties.deliveryConfiguration.queue.deadLetterDestinationWithResourceIdentity").fill(
+      JSON.stringify({ deadLetterDestination: { endpointType: "StorageBlob", properties: { resourceId: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/letters", blobContainerName: "dead" } } }),
+    );
+    await page.getByText("Would be created.").waitFor();
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("link", { name: "billing" }).waitFor();
+    await menu("Live client");
+    await publish("lamps/lamp-1/broken", '{"volts": 0}');
+    const id = await rejectOne("telemetry", "billing");
+    await menu("Dead letters");
+    const letter = page.locator(".letters li", { hasText: id });
+    await letter.getByText("Event was rejected.").first().waitFor();
+    await letter.getByRole("button", { name: "Show" }).click();
+    await letter.locator(".payload", { hasText: "lamps/lamp-1/broken" }).waitFor();
+    if (pictures) await page.screenshot({ path: join(pictures, "letter.png") });
+    await dialog("Replay", "Publish again", letter);
+    await page.getByText("Published 1 event again.").waitFor();
+    await page.getByText("No dead letters").waitFor();
+    assert.equal(await received("telemetry", "billing"), id, "the id of the event that was published again");
+    await menu("Live client");
+    await publish("lamps/lamp-1/kept", '{"name": "hall 4, left", "since": "2026-11-29"}', true);
+    await rejectOne("telemetry", "billing");
+    await page.getByRole("link", { name: "Overview", exact: true }).click();
+    await page.getByText("billing has had 2 events that became dead letters").waitFor();
+    await menu("Audit log");
+    await page.getByRole("cell", { name: "quickstart/deadLetters/telemetry/billing" }).first().waitFor();
+  });
+  await step("a role is assigned", async () => {
+    await menu("Role assignments");
+    await page.getByRole("link", { name: "New role assignment" }).first().click();
+    await page.getByLabel("Scope").selectOption({ label: "quickstart" });
+    await field("name").fill("robot-reads");
+    await field("properties.roleDefinitionId").selectOption({ label: "Reader" });
+    await field("properties.principalId").fill("0c4a7a52-0000-0000-0000-000000000001");
+    await page.getByText("Would be created.").waitFor();
+    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("heading", { level: 1, name: "robot-reads" }).waitFor();
+    await menu("Role assignments");
+    await page.getByRole("row", { name: /robot-reads.*Reader.*namespaces\/quickstart/ }).waitFor();
+  });
+  await step("no page is too wide for a narrow screen", walkNarrow);
+  if (pictures) await step("pictures", takePictures);
+  await step("sign out forgets the token", async () => {
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await field("token").waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    await page.reload();
+    await field("token").waitFor();
+  });
+  assert.deepEqual(faults, []);
+} finally {
+  await context.close();
+}
+

@@ -1,0 +1,88 @@
+// Every page of the console: none is too wide, and pictures of all when they are wanted.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { open, page, pictures } from "./browser.mjs";
+
+const ns = (...rest) => ["ns", "quickstart", ...rest];
+
+const pages = {
+  overview: ["overview"],
+  sessions: ns("sessions"),
+  session: ns("sessions", "in-the-page"),
+  "session-gone": ns("sessions", "nobody"),
+  slow: ns("slow"),
+  retained: ns("retained"),
+  "retained-message": ns("retained", "lamps/lamp-1/kept"),
+  live: ns("live"),
+  history: ns("history"),
+  refused: ns("refused"),
+  clients: ns("clients"),
+  client: ns("clients", "lamp-1"),
+  "client-new": ns("clients", "+"),
+  groups: ns("groups"),
+  spaces: ns("spaces"),
+  bindings: ns("bindings"),
+  binding: ns("bindings", "lamps-obey"),
+  access: ns("access", "lamp-1", "machines/lamp-1/telemetry"),
+  certificates: ns("certificates"),
+  bans: ns("bans"),
+  topics: ns("topics"),
+  topic: ns("topics", "telemetry"),
+  "event-subscription": ns("topics", "telemetry", "billing"),
+  letters: ns("letters"),
+  settings: ns("settings"),
+  namespaces: ["namespaces"],
+  operators: ["operators"],
+  "operator-new": ["operators", "+"],
+  roles: ["roles"],
+  "role-new": ["roles", "+"],
+  audit: ["audit"],
+};
+
+/** show opens a page and waits until it has read what it shows. */
+async function show(path) {
+  await open(...path);
+  await page.waitForFunction(
+    (hash) => location.hash === hash && document.querySelector("#page h1") && !/Reading…/.test(document.getElementById("page")?.innerText ?? ""),
+    `#/${path.map(encodeURIComponent).join("/")}`,
+  );
+}
+
+/** tooWide is by how many pixels a page would have to be scrolled sideways. */
+const tooWide = () => page.evaluate(() => Math.max(...[document.documentElement, document.getElementById("page"), ...document.querySelectorAll(".table")].map((e) => e.scrollWidth - e.clientWidth)));
+
+export async function walkNarrow() {
+  const wide = {};
+  await page.setViewportSize({ width: 390, height: 800 });
+  for (const [name, path] of Object.entries(pages)) {
+    await show(path);
+    const by = await tooWide();
+    if (by > 0) wide[name] = by;
+  }
+  // The menu is behind a button there; Escape closes it.
+  await page.getByRole("button", { name: "Menu" }).click();
+  await page.getByRole("link", { name: "Overview" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("link", { name: "Overview" }).waitFor({ state: "hidden" });
+  await page.setViewportSize({ width: 1280, height: 860 });
+  assert.deepEqual(wide, {}, "pages that have to be scrolled sideways, by so many pixels");
+}
+
+export async function takePictures() {
+  mkdirSync(pictures, { recursive: true });
+  for (const [shape, width, height] of [["wide", 1280, 860], ["narrow", 390, 800]]) {
+    await page.setViewportSize({ width, height });
+    for (const [name, path] of Object.entries(pages)) {
+      await show(path);
+      await page.mouse.move(width - 2, height - 2); // over nothing
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        await page.waitForTimeout(120); // colours change softly
+        await page.screenshot({ path: join(pictures, `${name}-${shape}-${colorScheme}.png`) });
+      }
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 860 });
+}
