@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -37,6 +38,7 @@ func newOffice(t *testing.T, files int) (*letterOffice, *delivery.Plane) {
 	}
 	s := &Server{events: plane, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	s.cfg.Data = t.TempDir()
+	seen := map[string]bool{}
 	for i := range files {
 		d := delivery.DeadLetter{Namespace: "plant", Topic: "orders", Subscription: "billing", To: delivery.DeadLetters{ResourceID: "/storageAccounts/a", Container: "dead"}}
 		for j := range 3 {
@@ -46,8 +48,25 @@ func newOffice(t *testing.T, files int) (*letterOffice, *delivery.Plane) {
 		if err := (folder.Sink{Root: filepath.Join(s.cfg.Data, deadLetterDirectory)}).Write(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
+		age(t, filepath.Join(s.cfg.Data, deadLetterDirectory), seen, time.Unix(1e9+int64(i), 0))
 	}
 	return newLetterOffice(s), plane
+}
+
+// age gives the files that were not seen yet a time: a file system's clock may not have
+// moved on from one to the next.
+func age(t *testing.T, dir string, seen map[string]bool, at time.Time) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || seen[path] {
+			return err
+		}
+		seen[path] = true
+		return os.Chtimes(path, at, at)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ids lists all letters by pages of a size, looking after each page.
