@@ -17,11 +17,12 @@ var updateGuides = flags.Bool("update-guides", false, "write into docs/ what the
 // guides are the pages that are followed as they are written, and the programs that
 // their readers have beside gridmq.
 var guides = map[string][]string{
-	"operate.md":   {"curl", "openssl"},
-	"sparkplug.md": nil,
-	"edge.md":      {"curl"},
-	"migrate.md":   {"mosquitto", "mosquitto_passwd", "mosquitto_pub", "curl"},
-	"ci.md":        {"curl", "jq"},
+	"operate.md":           {"curl", "openssl"},
+	"sparkplug.md":         nil,
+	"edge.md":              {"curl"},
+	"migrate.md":           {"mosquitto", "mosquitto_passwd", "mosquitto_pub", "curl"},
+	"local-development.md": {"curl"},
+	"ci.md":                {"curl", "jq"},
 }
 
 // TestGuides does what the guides say, and compares what comes. Where only the output
