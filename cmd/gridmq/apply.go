@@ -36,8 +36,23 @@ func (f *fileFlags) register(cmd *cobra.Command) {
 
 // read reads all documents. More files are arguments, since shells expand *.yaml.
 func (f *fileFlags) read(cmd *cobra.Command, namespace string, more []string) ([]*manifest.Resource, error) {
+	set, err := f.set(cmd, namespace, more, f.skipUnsupported)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range set.Skipped {
+		fmt.Fprintln(cmd.ErrOrStderr(), "gridmq: warning:", s)
+	}
+	if len(set.Resources) == 0 {
+		return nil, errors.New("there is no resource in what was given")
+	}
+	return set.Resources, nil
+}
+
+// set is read, with what was skipped.
+func (f *fileFlags) set(cmd *cobra.Command, namespace string, more []string, skip bool) (*manifest.Set, error) {
 	o := manifest.Options{Namespace: namespace, Subscription: f.subscription, Group: f.group, Location: f.location,
-		Parameters: map[string]any{}, SkipUnsupported: f.skipUnsupported, Stdin: cmd.InOrStdin()}
+		Parameters: map[string]any{}, SkipUnsupported: skip, Stdin: cmd.InOrStdin()}
 	for _, path := range f.parameterFiles {
 		values, err := manifest.ReadParameters(path)
 		if err != nil {
@@ -56,17 +71,7 @@ func (f *fileFlags) read(cmd *cobra.Command, namespace string, more []string) ([
 	if err != nil {
 		return nil, err
 	}
-	set, err := manifest.ReadFiles(files, o)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range set.Skipped {
-		fmt.Fprintln(cmd.ErrOrStderr(), "gridmq: warning:", s)
-	}
-	if len(set.Resources) == 0 {
-		return nil, errors.New("there is no resource in what was given")
-	}
-	return set.Resources, nil
+	return manifest.ReadFiles(files, o)
 }
 
 func newApplyCmd() *cobra.Command {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	plane "gridmq/control/client"
@@ -69,18 +68,4 @@ func (p *places) apart(ctx context.Context, kind *manifest.Kind, filter string) 
 		all = append(all, list...)
 	}
 	return all, err
-}
-
-// everythingApart are all custom topics with their event subscriptions.
-func (m *manageFlags) everythingApart(ctx context.Context) (list []*manifest.Resource, err error) {
-	for _, kind := range []*manifest.Kind{manifest.CustomTopic, manifest.CustomTopicSubscription} {
-		all, err := m.places.apart(ctx, kind, "")
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", kind.Name, err)
-		}
-		if list, err = appendShown(list, kind, all); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }

@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
-
-	plane "gridmq/control/client"
-	"gridmq/control/manifest"
 )
 
 func newExportCmd() *cobra.Command {
 	var m manageFlags
-	var output, file string
+	var output, format, file string
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "export -n NAMESPACE",
@@ -25,25 +21,32 @@ func newExportCmd() *cobra.Command {
 documents, or as a template of Azure Resource Manager. Applied to the same server they
 change nothing; applied to another one they make the same namespace.
 
-Secrets are not exported: access keys, passwords of clients, secrets of webhooks, URLs
-of event subscriptions. Bans, operators, sessions and messages are not resources and not
-in it.
+Secrets are not exported: access keys, passwords of clients, secrets that webhooks are
+shown, secret delivery attributes, URLs of event subscriptions that have a query. What
+was left out is said, on standard error and in the file; it has to be given again
+elsewhere (gridmq password, or members written into the file). Bans, operators, sessions
+and messages are not resources and not in it: gridmq backup keeps all.
 
 ` + manageHelp,
 		Example: `  gridmq export -n plant > plant.yaml
-  gridmq export -n plant -o arm > template.json
+  gridmq export -n plant --format arm > template.json
   gridmq export --all -O everything.yaml`,
 		Args: cobra.NoArgs,
 	}
 	m.register(cmd, true)
 	outputFlag(cmd, &output, "yaml", "json", "arm")
+	cmd.Flags().StringVar(&format, "format", "", "the same as --output")
 	cmd.Flags().StringVarP(&file, "output-file", "O", "", "`file` to write instead of standard output")
 	cmd.Flags().BoolVar(&all, "all", false, "all namespaces, and custom topics")
 	cmd.RunE = m.run(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
-		write := map[string]func(io.Writer, []*manifest.Resource) error{
-			"yaml": manifest.WriteYAML, "json": manifest.WriteJSON, "arm": manifest.WriteARM}[output]
-		if write == nil {
-			return checkOutput(output, "yaml", "json", "arm")
+		if format != "" {
+			if cmd.Flags().Changed("output") && output != format {
+				return fmt.Errorf("--output %s and --format %s: want one of them", output, format)
+			}
+			output = format
+		}
+		if err := checkOutput(output, "yaml", "json", "arm"); err != nil {
+			return err
 		}
 		homes, err := m.chosen(ctx, all)
 		if err != nil {
@@ -52,23 +55,23 @@ in it.
 		var at atomic.Value // what is being read
 		at.Store("")
 		defer showProgress(cmd.ErrOrStderr(), func() string { return fmt.Sprintf("reading %s ...", at.Load()) })()
-		var list []*manifest.Resource
+		x := exporter{m: &m, reading: func(what string) { at.Store(what) }}
 		for _, h := range homes {
-			inside, err := m.everything(ctx, h, func(what string) { at.Store(what) })
-			if err != nil {
+			if err := x.everything(ctx, h); err != nil {
 				return err
 			}
-			list = append(list, inside...)
 		}
 		if all {
-			beside, err := m.everythingApart(ctx)
-			if err != nil {
+			if err := x.everythingApart(ctx); err != nil {
 				return err
 			}
-			list = append(beside, list...) // which namespaces may route to
+		}
+		withheld := x.withheldWords()
+		for _, what := range withheld {
+			fmt.Fprintln(cmd.ErrOrStderr(), "gridmq: not exported:", what)
 		}
 		var b bytes.Buffer // whole or not at all
-		if err := write(&b, list); err != nil {
+		if err := x.write(&b, output, withheld); err != nil {
 			return err
 		}
 		if file != "" {
@@ -87,42 +90,4 @@ func (m *manageFlags) chosen(ctx context.Context, all bool) ([]home, error) {
 	}
 	h, err := m.home(ctx)
 	return []home{h}, err
-}
-
-// everything is a namespace with all that is in it.
-func (m *manageFlags) everything(ctx context.Context, h home, reading func(what string)) (list []*manifest.Resource, err error) {
-	for _, kind := range manifest.Kinds {
-		if kind == manifest.Namespace {
-			r, err := manifest.Shown(h.shown.Raw)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, r)
-			continue
-		}
-		if kind.Apart {
-			continue
-		}
-		reading(kind.Collection + " of " + h.name)
-		all, err := m.children(ctx, h, kind, "")
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", kind.Collection, err)
-		}
-		if list, err = appendShown(list, kind, all); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-// appendShown adds resources as the server shows them.
-func appendShown(list []*manifest.Resource, kind *manifest.Kind, all []*plane.Resource) ([]*manifest.Resource, error) {
-	for _, one := range all {
-		r, err := manifest.Shown(one.Raw)
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", kind.Name, one.Name, err)
-		}
-		list = append(list, r)
-	}
-	return list, nil
 }

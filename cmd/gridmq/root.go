@@ -24,7 +24,7 @@ Start one to try, and talk to it:
 		c.GroupID = "broker"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newApplyCmd(), newGetCmd(), newDeleteCmd(), newExportCmd(), newNamespacesCmd(), newConnectInfoCmd(),
+	for _, c := range []*cobra.Command{newApplyCmd(), newGetCmd(), newDeleteCmd(), newExportCmd(), newImportCmd(), newNamespacesCmd(), newConnectInfoCmd(),
 		newExplainCmd(), newSessionsCmd(), newTraceCmd(), newRefusedCmd(), newBanCmd(), newPasswordCmd()} {
 		c.GroupID = "manage"
 		root.AddCommand(c)

@@ -205,6 +205,17 @@ func (c *Client) DryRun(ctx context.Context, method, id string, body []byte) (*D
 	return d, decode(a, d)
 }
 
+// FullURL shows the whole URL of an event subscription's webhook, which may hold a key.
+func (c *Client) FullURL(ctx context.Context, id string) (string, error) {
+	a, err := c.do(ctx, http.MethodPost, id+"/getFullUrl", nil, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	var full struct{ EndpointURL string }
+	err = decode(a, &full)
+	return full.EndpointURL, err
+}
+
 // Keys shows the access keys of a namespace or a topic.
 func (c *Client) Keys(ctx context.Context, id string) (key1, key2 string, err error) {
 	return c.keys(ctx, id+"/listKeys", nil)

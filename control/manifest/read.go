@@ -16,6 +16,8 @@ type Set struct {
 	Resources []*Resource
 	// Skipped are resources of other types, with Options.SkipUnsupported.
 	Skipped []*Fault
+	// Withheld is what an export says that it has left out: secrets.
+	Withheld []string
 }
 
 // ReadFiles reads files, "-" being Options.Stdin. The error is Faults, or about a

@@ -27,8 +27,9 @@ type Resource struct {
 	Body   map[string]any
 	Source Source
 
-	node   *yaml.Node // what was read; nil for what was not read from a file
-	routes bool       // a namespace that comes again, with its routes: see Stages
+	node     *yaml.Node // what was read; nil for what was not read from a file
+	answered bool       // it has an id: Resource Manager has answered it
+	routes   bool       // a namespace that comes again, with its routes: see Stages
 }
 
 // String is how messages name it, as "Client plant/press-07".

@@ -16,6 +16,7 @@ import (
 // templates have symbolic names: an object instead of a list.
 func (d *documentReader) template(n *yaml.Node, o map[string]any) *environment {
 	e := newEnvironment(d.options, o)
+	d.set.Withheld = append(d.set.Withheld, withheldIn(o)...)
 	at := below(n, "resources")
 	switch list := member(o, "resources").(type) {
 	case []any:
@@ -139,7 +140,7 @@ func (d *documentReader) arm(n *yaml.Node, o map[string]any, fault func(string, 
 		kind, scope, names = assignmentType, strings.TrimPrefix(tail, "/providers/"), names[len(names)-1:]
 	}
 	if r.Kind = kindOfType(kind); r.Kind == nil {
-		d.unsupported(r, kind, fault)
+		d.unsupported(r, kind, strings.Join(names, "/"), fault)
 		return
 	}
 	r.Name = names[len(names)-1]
@@ -165,13 +166,13 @@ func cutProvider(kind string) (above string, ok bool) {
 	return "", false
 }
 
-func (d *documentReader) unsupported(r *Resource, kind string, fault func(string, error)) {
+func (d *documentReader) unsupported(r *Resource, kind, name string, fault func(string, error)) {
 	message := fmt.Sprintf("resources of the type %q are not known here", kind)
 	if strings.HasPrefix(strings.ToLower(kind), "microsoft.resources/deployments") {
 		message = "templates within templates are not read; write the resources into the outer one"
 	}
 	if d.options.SkipUnsupported {
-		d.set.Skipped = append(d.set.Skipped, &Fault{Source: r.Source, Field: "type", Message: message + ": left out"})
+		d.set.Skipped = append(d.set.Skipped, &Fault{Source: r.Source, Resource: strings.TrimSpace(kind + " " + name), Field: "type", Message: message + ": left out"})
 		return
 	}
 	fault("type", errors.New(message+"; --skip-unsupported leaves them out"))
@@ -205,6 +206,7 @@ func (d *documentReader) shown(n *yaml.Node, o map[string]any) {
 	before := len(d.set.Resources)
 	d.arm(n, copied, fault)
 	for _, r := range d.set.Resources[before:] {
+		r.answered = true
 		if place[0] != "" {
 			r.Subscription, r.Group = place[0], place[1]
 		}

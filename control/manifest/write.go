@@ -31,6 +31,12 @@ func Shown(raw []byte) (*Resource, error) {
 	}
 	r := set.Resources[0]
 	r.node = nil
+	r.clean()
+	return r, nil
+}
+
+// clean leaves out what only the server sets.
+func (r *Resource) clean() {
 	clean(r.Body)
 	if identity, ok := r.Body["identity"].(map[string]any); ok {
 		delete(identity, "principalId")
@@ -41,7 +47,6 @@ func Shown(raw []byte) (*Resource, error) {
 			delete(p, name)
 		}
 	}
-	return r, nil
 }
 
 // serverSets are members that only the server sets, wherever they are.
@@ -199,17 +204,24 @@ func writeIndented(w io.Writer, v any) error {
 const armVersion = "2025-11-15-preview"
 
 // WriteARM writes a template of Resource Manager.
-func WriteARM(w io.Writer, list []*Resource) error {
+func WriteARM(w io.Writer, list []*Resource) error { return WriteARMWith(w, list, nil) }
+
+// WriteARMWith also says what was withheld, where people and Read find it.
+func WriteARMWith(w io.Writer, list []*Resource, withheld []string) error {
 	resources := make([]any, 0, len(list))
 	ix := NewIndex(list)
 	for _, r := range list {
 		resources = append(resources, r.arm(ix))
 	}
-	return writeIndented(w, map[string]any{
+	template := map[string]any{
 		"$schema":        "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
 		"contentVersion": "1.0.0.0",
 		"resources":      resources,
-	})
+	}
+	if len(withheld) > 0 {
+		template["metadata"] = map[string]any{"gridmq": map[string]any{"withheld": withheld}}
+	}
+	return writeIndented(w, template)
 }
 
 func (r *Resource) arm(ix Index) map[string]any {

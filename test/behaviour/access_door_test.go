@@ -24,6 +24,7 @@ type door struct {
 
 // open opens a connection for MQTT.
 func (f *fleet) open(d door) (*wire, error) {
+	f.arrive()
 	trust, err := clientTLS()
 	if err != nil {
 		return nil, err

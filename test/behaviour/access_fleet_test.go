@@ -23,6 +23,7 @@ type fleet struct {
 	ca     *authority.Authority       // registered as "fleet-ca"
 	badges map[string]*authority.Pair // by client name
 	probes map[string]*client         // see may
+	move   *move                      // nil: it stays where it was made
 }
 
 // fleetDomain makes each namespace reachable as <namespace>.fleet.test.
@@ -30,14 +31,23 @@ const fleetDomain = "fleet.test"
 
 // secured runs a behaviour with a fleet, for 3.1.1 and 5, over TLS and WSS, on both
 // stores: two rows that differ in everything, chosen by the behaviour's name. The
-// brokers are shared, the namespaces are not.
+// brokers are shared, the namespaces are not. Then once more with a namespace that was
+// exported and imported.
 func secured(t *testing.T, body func(f *fleet)) {
+	securedHere(t, body)
+	imported(t, body, v3, v5)
+}
+
+// securedHere is for what is about more than one namespace, or about what is no resource
+// and stays where it is.
+func securedHere(t *testing.T, body func(f *fleet)) {
 	run(t, atSharedBroker(body), securedRows(t.Name(), v3, v5))
 }
 
 // securedFive is for what only MQTT 5 has.
 func securedFive(t *testing.T, body func(f *fleet)) {
 	run(t, atSharedBroker(body), securedRows(t.Name(), v5))
+	imported(t, body, v5)
 }
 
 // securedOwn is secured with brokers that the body may restart.
@@ -175,12 +185,14 @@ func (f *fleet) put(body object, below ...string) {
 }
 
 func (f *fleet) tryPut(body object, below ...string) error {
+	f.follow()
 	_, _, _, err := f.plane.Put(f.Context(), fleets.ID(f.ns, below...), jsonOf(body), manage.Condition{})
 	return err
 }
 
 func (f *fleet) remove(below ...string) {
 	f.Helper()
+	f.follow()
 	existed, err := f.plane.Delete(f.Context(), fleets.ID(f.ns, below...), manage.Condition{})
 	if err != nil || !existed {
 		f.Fatalf("DELETE %s %v: existed %t, %v", f.ns, below, existed, err)

@@ -5,7 +5,7 @@ import "testing"
 // TestAccessLoop: a registered client that connects again and again is kept from it
 // after a while, and the operator sees why; the other clients come and go.
 func TestAccessLoop(t *testing.T) {
-	secured(t, func(f *fleet) {
+	securedHere(t, func(f *fleet) {
 		openToAll(f)
 		f.configure(object{"gridmq": object{"limits": object{"reconnect_rate": 1, "reconnect_burst": 5}}})
 		f.client("loop", nil)

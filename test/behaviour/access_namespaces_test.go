@@ -26,7 +26,7 @@ func (f *fleet) twin() *fleet {
 // TestAccessNamespacesApart: the same names, client identifiers, topics and
 // certificates in two namespaces.
 func TestAccessNamespacesApart(t *testing.T) {
-	secured(t, func(f *fleet) {
+	securedHere(t, func(f *fleet) {
 		openToAll(f)
 		f.client("press", nil)
 		f.client("other", nil)
@@ -78,7 +78,7 @@ func TestAccessNamespacesApart(t *testing.T) {
 // the built-in host name or one of properties.gridmq.hosts; without one, the Host of
 // the WebSocket request.
 func TestAccessNamespaceByHost(t *testing.T) {
-	secured(t, func(f *fleet) {
+	securedHere(t, func(f *fleet) {
 		openToAll(f)
 		f.client("press", nil)
 		g := f.twin()
@@ -129,7 +129,7 @@ func TestAccessNamespaceByHost(t *testing.T) {
 
 // TestAccessNamespaceDisabled: the state Disabled closes and refuses; sessions wait.
 func TestAccessNamespaceDisabled(t *testing.T) {
-	secured(t, func(f *fleet) {
+	securedHere(t, func(f *fleet) {
 		openToAll(f)
 		f.client("press", nil)
 		f.client("other", nil)
@@ -254,7 +254,7 @@ func TestAccessNamespaceAgainRestart(t *testing.T) {
 // TestAccessNamespaceChangedMeanwhile: who connects while a namespace is changed is
 // let in.
 func TestAccessNamespaceChangedMeanwhile(t *testing.T) {
-	secured(t, func(f *fleet) {
+	securedHere(t, func(f *fleet) {
 		openToAll(f)
 		f.client("press", nil)
 		stop, stopped := make(chan struct{}), make(chan struct{})

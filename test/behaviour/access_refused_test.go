@@ -14,7 +14,7 @@ import (
 
 // TestAccessRefused: one line for each way of not being let in.
 func TestAccessRefused(t *testing.T) {
-	secured(t, func(f *fleet) {
+	securedHere(t, func(f *fleet) {
 		openToAll(f)
 		f.client("good", nil)
 		f.client("victim", nil)
