@@ -29,6 +29,7 @@ func (c *conn) connect() error {
 			c.limits = &e.Limits
 		}
 	}
+	began := time.Now() // a CONNECT may be long in coming
 	if p != nil {
 		c.tapConnect(p)
 	}
@@ -72,6 +73,7 @@ func (c *conn) connect() error {
 	ack := c.connack(p, assigned, present)
 	c.username, c.early = "", nil
 	c.begin(p, ack)
+	c.b.metrics.connecting.WithLabelValues(protocolLabel(c.v)).Observe(time.Since(began).Seconds())
 	c.limitLife()
 	if ns.authorizer.Revision() != revision { // whoever looked for live clients has missed this one
 		ns.review(c)

@@ -46,7 +46,11 @@ type metrics struct {
 	publishes   *prometheus.CounterVec // refused, by reason
 	sessions    *prometheus.CounterVec // ended, by reason
 	subs        *prometheus.CounterVec // by operation
-	wills       prometheus.Counter     // refused when due
+	noSubs      *prometheus.CounterVec // refused filters, by reason
+	throttles   *prometheus.CounterVec // by limit
+	expired     prometheus.Counter     // retained messages
+	connecting  *prometheus.HistogramVec
+	wills       prometheus.Counter // refused when due
 }
 
 var reasonLabels = [...]string{
@@ -67,7 +71,15 @@ func newMetrics(reg prometheus.Registerer, b *Broker) *metrics {
 		publishes:   vec("gridmq_publishes_refused_total", "Refused PUBLISH packets by reason.", "reason"),
 		sessions:    vec("gridmq_sessions_ended_total", "Ended sessions by reason.", "reason"),
 		subs:        vec("gridmq_subscriptions_total", "Granted subscriptions and their removals.", "operation"),
-		wills:       f.NewCounter(prometheus.CounterOpts{Name: "gridmq_wills_refused_total", Help: "Wills not published because the client may no longer publish there."}),
+		noSubs:      vec("gridmq_subscriptions_refused_total", "Refused topic filters of SUBSCRIBE by reason.", "reason"),
+		throttles:   vec("gridmq_throttled_total", "Packets that were refused or held back by a rate, by the limit.", "limit"),
+		expired:     f.NewCounter(prometheus.CounterOpts{Name: "gridmq_retained_expired_total", Help: "Retained messages removed because their expiry passed."}),
+		connecting: f.NewHistogramVec(prometheus.HistogramOpts{Name: "gridmq_connect_seconds", Help: "Time from CONNECT to CONNACK of accepted connections.",
+			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10}}, []string{"protocol"}),
+		wills: f.NewCounter(prometheus.CounterOpts{Name: "gridmq_wills_refused_total", Help: "Wills not published because the client may no longer publish there."}),
+	}
+	for limit := range throttleLabels { // so that they are there from the start
+		m.throttles.WithLabelValues(throttleLabels[limit])
 	}
 	m.functions(f, b)
 	return m
@@ -131,6 +143,41 @@ func (m *metrics) functions(f promauto.Factory, b *Broker) {
 		return 0
 	})
 }
+
+// A throttle is a limit that held something back: spec/limits-and-metrics.md, section 2.
+type throttle byte
+
+const (
+	throttleConnects throttle = iota
+	throttleSessionConnects
+	throttleReconnects
+	throttleSubscribes
+	throttleSessionSubscribes
+	throttlePublishes
+	throttlePublishBytes
+	throttleSessionPublishes
+	throttleSessionPublishBytes
+	throttleDeliveries
+	throttleSessionDeliveries
+)
+
+// throttleLabels are the names of the limits in the configuration; those of deliveries are
+// messages and bytes together.
+var throttleLabels = [...]string{
+	throttleConnects: "connect_rate", throttleSessionConnects: "session_connect_rate", throttleReconnects: "reconnect_rate",
+	throttleSubscribes: "subscribe_rate", throttleSessionSubscribes: "session_subscribe_rate",
+	throttlePublishes: "publish_rate", throttlePublishBytes: "publish_bytes",
+	throttleSessionPublishes: "session_publish_rate", throttleSessionPublishBytes: "session_publish_bytes",
+	throttleDeliveries: "delivery_rate", throttleSessionDeliveries: "session_delivery_rate",
+}
+
+// throttled counts, and is false, for conditions.
+func (m *metrics) throttled(t throttle) bool {
+	m.throttles.WithLabelValues(throttleLabels[t]).Inc()
+	return false
+}
+
+func (m *metrics) subscribeRefused(c mqtt.Code) { m.noSubs.WithLabelValues(c.String()).Inc() }
 
 // readCounts are what one connection has read since it last told.
 type readCounts struct {

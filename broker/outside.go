@@ -208,10 +208,13 @@ func (ns *namespace) outsiderInRate(now int64, by *Identity, n int) bool {
 		if rate := l.SessionPublishBytes; rate > 0 { // a large message is a debt for longer
 			r.full = max(r.full, int64(n)*1000/int64(rate))
 		}
-		if !r.session(now, "outside", "messages", by.Name).take(now, l.SessionPublishRate, 1) ||
-			!r.session(now, "outside", "bytes", by.Name).take(now, l.SessionPublishBytes, n) {
-			return false
+		if !r.session(now, "outside", "messages", by.Name).take(now, l.SessionPublishRate, 1) {
+			return ns.b.metrics.throttled(throttleSessionPublishes)
+		}
+		if !r.session(now, "outside", "bytes", by.Name).take(now, l.SessionPublishBytes, n) {
+			return ns.b.metrics.throttled(throttleSessionPublishBytes)
 		}
 	}
-	return r.messages.take(now, l.PublishRate, 1) && r.bytes.take(now, l.PublishBytes, n)
+	return (r.messages.take(now, l.PublishRate, 1) || ns.b.metrics.throttled(throttlePublishes)) &&
+		(r.bytes.take(now, l.PublishBytes, n) || ns.b.metrics.throttled(throttlePublishBytes))
 }

@@ -29,28 +29,32 @@ func (c *conn) newPacer() session.Pacer {
 
 // MaySend implements session.Pacer.
 func (p *pacer) MaySend(now int64, payload int) bool {
-	if p.take(now, payload) {
+	limit, ok := p.take(now, payload)
+	if ok {
 		return true
+	}
+	if !p.waiting { // else it is the same pause
+		p.c.b.metrics.throttled(limit)
 	}
 	p.wait(now)
 	return false
 }
 
-func (p *pacer) take(now int64, payload int) bool {
+func (p *pacer) take(now int64, payload int) (limit throttle, ok bool) {
 	l := p.c.limits
 	if !p.messages.take(now, l.SessionDeliveryRate, 1) {
-		return false
+		return throttleSessionDeliveries, false
 	}
 	if !p.bytes.take(now, l.SessionDeliveryBytes, payload) {
 		p.messages.untake(1)
-		return false
+		return throttleSessionDeliveries, false
 	}
 	if l.DeliveryRate <= 0 && l.DeliveryBytes <= 0 || p.c.ns.rates.mayDeliver(now, l, payload) {
-		return true
+		return 0, true
 	}
 	p.messages.untake(1)
 	p.bytes.untake(payload)
-	return false
+	return throttleDeliveries, false
 }
 
 // mayDeliver counts a PUBLISH to a client.

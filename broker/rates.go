@@ -75,12 +75,14 @@ func (ns *namespace) mayConnect(client string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.connects.take(now, l.ConnectRate, 1) {
+		ns.b.metrics.throttled(throttleConnects)
 		return protocolError("connect", mqtt.ConnectionRateExceeded, "the namespace has more CONNECTs a second than its limit")
 	}
 	if l.SessionConnectRate <= 0 || client == "" {
 		return nil
 	}
 	if !r.session(now, client).take(now, l.SessionConnectRate, 1) {
+		ns.b.metrics.throttled(throttleSessionConnects)
 		return protocolError("connect", mqtt.ConnectionRateExceeded, "the session has more CONNECTs a second than its limit")
 	}
 	return nil
@@ -101,6 +103,7 @@ func (ns *namespace) mayReconnect(name, client string) error {
 	defer r.mu.Unlock()
 	r.full = max(r.full, int64(burst)*1000/int64(rate))
 	if !r.session(now, identity.Fold(name), client).takeOf(now, rate, burst, 1) {
+		ns.b.metrics.throttled(throttleReconnects)
 		return protocolError("connect", mqtt.ConnectionRateExceeded, fmt.Sprintf(
 			"the client connects again and again, more than %d times and then %d a second: is it in a loop, or is there another with its client identifier?", burst, rate))
 	}
@@ -159,7 +162,7 @@ func (r *namespaceRates) tidy(now int64) {
 func (c *conn) maySubscribe() bool {
 	l := c.limits
 	if !c.rates.subscribes.take(c.now, l.SessionSubscribeRate, 1) {
-		return false
+		return c.b.metrics.throttled(throttleSessionSubscribes)
 	}
 	if l.SubscribeRate <= 0 {
 		return true
@@ -167,7 +170,7 @@ func (c *conn) maySubscribe() bool {
 	r := &c.ns.rates
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.subscribes.take(c.now, l.SubscribeRate, 1)
+	return r.subscribes.take(c.now, l.SubscribeRate, 1) || c.b.metrics.throttled(throttleSubscribes)
 }
 
 // limitRates says, once, whether PUBLISH is counted at all.
@@ -179,8 +182,12 @@ func (c *conn) limitRates() {
 // inRate counts the PUBLISH in hand.
 func (c *conn) inRate() bool {
 	l, n := c.limits, len(c.in.Payload)
-	if !c.rates.messages.take(c.now, l.SessionPublishRate, 1) || !c.rates.bytes.take(c.now, l.SessionPublishBytes, n) {
-		return false
+	m := c.b.metrics
+	if !c.rates.messages.take(c.now, l.SessionPublishRate, 1) {
+		return m.throttled(throttleSessionPublishes)
+	}
+	if !c.rates.bytes.take(c.now, l.SessionPublishBytes, n) {
+		return m.throttled(throttleSessionPublishBytes)
 	}
 	if l.PublishRate <= 0 && l.PublishBytes <= 0 {
 		return true
@@ -188,7 +195,8 @@ func (c *conn) inRate() bool {
 	r := &c.ns.rates
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.messages.take(c.now, l.PublishRate, 1) && r.bytes.take(c.now, l.PublishBytes, n)
+	return (r.messages.take(c.now, l.PublishRate, 1) || m.throttled(throttlePublishes)) &&
+		(r.bytes.take(c.now, l.PublishBytes, n) || m.throttled(throttlePublishBytes))
 }
 
 // throttlePause is how long a 3.1.1 publisher is not read when it is too quick:

@@ -153,6 +153,7 @@ func (ns *namespace) expireRetained(e *retained, now int64) error {
 	t, err := ns.removeRetained(e, now)
 	if err == nil && t != 0 {
 		ns.traffic.drop(session.Expired)
+		ns.b.metrics.expired.Inc()
 	}
 	return err
 }

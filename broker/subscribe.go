@@ -35,6 +35,7 @@ func (c *conn) subscribe(body []byte) error {
 		}
 		ack.Codes[i] = code
 		if code.IsError() {
+			c.b.metrics.subscribeRefused(code)
 			todo.old = append(todo.old, nil)
 		}
 	}

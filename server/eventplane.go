@@ -41,6 +41,7 @@ func (s *Server) openGateway() {
 	})
 	registerRouting(s.registry, s)
 	registerLifecycle(s.registry, s)
+	registerWebhooks(s.registry, s)
 	s.registry.MustRegister(eventCollector{s.events})
 	s.registry.MustRegister(s.bridges.collector())
 	s.mu.Lock()
@@ -66,6 +67,15 @@ func registerRouting(reg prometheus.Registerer, s *Server) {
 	for reason, n := range map[string]interface{ Load() uint64 }{"topic_not_found": &r.NoTopic, "no_room": &r.Refused, "not_readable": &r.Damaged} {
 		f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_messages_not_routed_total", Help: "MQTT messages that were to become an event and did not, by reason.",
 			ConstLabels: prometheus.Labels{"reason": reason}}, func() float64 { return float64(n.Load()) })
+	}
+}
+
+// registerWebhooks shows what webhooks that authenticate clients have said.
+func registerWebhooks(reg prometheus.Registerer, s *Server) {
+	f, w := promauto.With(reg), s.tenants.Webhooks()
+	for result, n := range map[string]interface{ Load() uint64 }{"allowed": &w.Allowed, "denied": &w.Denied, "failed": &w.Failed} {
+		f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_webhook_authentications_total", Help: "Answers of webhooks about who a client is.",
+			ConstLabels: prometheus.Labels{"result": result}}, func() float64 { return float64(n.Load()) })
 	}
 }
 

@@ -82,7 +82,7 @@ func (n *tenant) decide(ctx context.Context, c *identity.Credentials) (*identity
 	case c.Method == jwtauth.MethodCustom && m.custom != nil:
 		return m.custom.Authenticate(ctx, c)
 	case m.webhook != nil && (!m.first || c.Method != "" || !m.certificates.Knows(c)):
-		return m.webhook.Authenticate(ctx, c)
+		return n.t.hooked(m.webhook.Authenticate(ctx, c))
 	case c.Method != "":
 		return nil, &identity.Error{Kind: identity.UnknownMethod, Reason: "the namespace has no authentication method " + quote(c.Method)}
 	case n.noun().Hook.Configured && m.webhook == nil:
@@ -178,7 +178,7 @@ func (n *tenant) Renew(ctx context.Context, l broker.Login, old *broker.Identity
 		}
 	case identity.Webhook:
 		if m.webhook != nil {
-			p, err = m.webhook.Renew(ctx, c, old.Principal)
+			p, err = n.t.hooked(m.webhook.Renew(ctx, c, old.Principal))
 		}
 	}
 	if err == nil {

@@ -66,6 +66,7 @@ type Tenants struct {
 	refusals  *refusals
 	histories *histories
 	routing   RoutingStats
+	webhooks  WebhookStats
 	herald    herald
 
 	mu     sync.Mutex
