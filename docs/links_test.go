@@ -13,7 +13,7 @@ var (
 	block   = regexp.MustCompile("(?ms)^```.*?^```")
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	marks   = regexp.MustCompile("[^\\p{L}\\p{N}_ -]")
+	marks   = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 
 // anchor is how a heading is linked to, as GitHub and others make it.
