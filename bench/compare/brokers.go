@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"gridmq/internal/freeport"
 )
 
 // A broker is something that can be started.
@@ -49,15 +51,15 @@ func (g gridMQ) version() string {
 }
 
 func (g gridMQ) command(dir string, w workload) (*launch, error) {
-	port, err := freePort()
+	port, err := freeport.TCP()
 	if err != nil {
 		return nil, err
 	}
-	tlsPort, err := freePort()
+	tlsPort, err := freeport.TCP()
 	if err != nil {
 		return nil, err
 	}
-	managementPort, err := freePort()
+	managementPort, err := freeport.TCP()
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func (m mosquittoBroker) version() string {
 }
 
 func (m mosquittoBroker) command(dir string, w workload) (*launch, error) {
-	port, err := freePort()
+	port, err := freeport.TCP()
 	if err != nil {
 		return nil, err
 	}

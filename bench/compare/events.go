@@ -15,6 +15,7 @@ import (
 
 	"gridmq/bench/load"
 	"gridmq/control/client"
+	"gridmq/internal/freeport"
 )
 
 // An eventPlane is what the namespace of a workload has for events. Mosquitto has
@@ -71,7 +72,7 @@ func (p *eventPlane) hooks() (map[string]*load.Hook, error) {
 		if t.hook == "" {
 			continue
 		}
-		port, err := freePort()
+		port, err := freeport.TCP()
 		if err == nil {
 			all[t.hook], err = load.NewHook(fmt.Sprintf("127.0.0.1:%d", port))
 		}

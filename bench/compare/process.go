@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -131,20 +129,6 @@ func (p *process) kill() {
 func (p *process) restart(ctx context.Context) error {
 	p.kill()
 	return p.start(ctx)
-}
-
-// freePort finds a TCP port that is free now, and below those that the system
-// gives to outgoing connections: a client must not have it when the broker is
-// started again.
-func freePort() (port int, err error) {
-	for range 100 {
-		port = 10_000 + rand.IntN(20_000)
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, err
 }
 
 // A tail keeps the end of what a process has said.

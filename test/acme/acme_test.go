@@ -4,10 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"gridmq/internal/freeport"
 )
 
 // The proof goes to either kind of secure listener; the certificates are on both.
@@ -133,10 +134,9 @@ func (n *node) until(t *testing.T, what string, is func() bool) {
 // freePort is one that nobody has: the directory must know it before we listen.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.TCP()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }

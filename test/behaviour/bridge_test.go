@@ -15,21 +15,21 @@ import (
 	"time"
 
 	ours "gridmq/client"
+	"gridmq/internal/freeport"
 	"gridmq/mqtt"
 )
 
 // Bridges, with Debian's mosquitto on either side, and between two GridMQ. Brokers are
 // processes, so that they can be killed.
 
-// freePort is one that nobody listens on, at the moment.
+// freePort is one that nobody listens on, and that a broker gets again after a restart.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.TCP()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // A foreign broker is a mosquitto.
