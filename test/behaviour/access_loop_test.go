@@ -11,21 +11,21 @@ func TestAccessLoop(t *testing.T) {
 		f.client("loop", nil)
 		f.client("calm", nil)
 		calm := f.enter("calm", login{})
-		refused := 0
-		for range 10 {
+		refused := false
+		for range 100 { // however slow the machine is, sometime it is faster than one a second
 			c, r := f.tryEnter("loop", login{})
 			if c != nil {
 				c.leave()
-				f.away("loop")
 				continue
 			}
 			if want := map[int]byte{v3: 3, v5: 0x9F}[f.version]; r.code != want {
 				f.Errorf("refused with %#x, want %#x", r.code, want)
 			}
-			refused++
+			refused = true
+			break
 		}
-		if refused == 0 {
-			f.Fatal("let in ten times at once, want five")
+		if !refused {
+			f.Fatal("let in a hundred times, want five at once and then one a second")
 		}
 		f.wantRefusal("loop", "0x9F", "again and again, more than 5 times and then 1 a second")
 		calm.publish(1, "all/1", "m")

@@ -62,8 +62,8 @@ func (s *siege) heed(ns string, ours map[string]any) error {
 // stay. The list may be in the resource or in a file.
 func TestRevocationList(t *testing.T) {
 	t.Parallel()
+	file := filepath.Join(t.TempDir(), "plant.crl") // goes after the broker
 	s := besieged(t)
-	file := filepath.Join(t.TempDir(), "plant.crl")
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {

@@ -10,8 +10,8 @@ import (
 // The right to publish a will is judged when the will is due: a client that has lost
 // it by then says nothing any more, whatever took the right away.
 
-// willDelay in seconds leaves time to take a right away.
-const willDelay = 4
+// willDelay in seconds leaves time to take a right away, on a machine that is busy too.
+const willDelay = 10
 
 // losses are the ways to lose the right to publish to wills/<name>.
 var losses = map[string]func(f *fleet, name string){
