@@ -94,7 +94,11 @@ func copySource(to string) error {
 			return err // one that was removed and not yet committed is no error
 		}
 	}
-	return nil
+	console := filepath.Join("dashboard", "dist", "console") // built, and so not among them; it is part of the binary
+	if _, err := os.Stat(filepath.Join(root(), console)); err != nil {
+		return nil // a build without it
+	}
+	return os.CopyFS(filepath.Join(to, console), os.DirFS(filepath.Join(root(), console)))
 }
 
 func copyFile(from, to string) error {
