@@ -36,6 +36,9 @@ console: ## build the console, which the next build of bin/gridmq embeds; needs 
 console-packages: tools
 	@bash internal/scripts/console.sh packages
 
+# The race detector sleeps at exit, for reports of other threads: a second, and here are 100 test binaries.
+test: export GORACE ?= atexit_sleep_ms=50
+
 # What is installed waits for the network, so it is done beside the checks; the console is
 # built after them, as they read what it becomes part of. The robustness tests take longest
 # and mostly wait, so they begin first.

@@ -15,6 +15,12 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		// A binary with the race detector sleeps a second before it exits, for reports of other
+		// threads; there are a hundred commands here.
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", "atexit_sleep_ms=20")
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitready":  waitReady,
 			"waitfiles":  waitFiles,
