@@ -17,6 +17,7 @@ var updateGuides = flags.Bool("update-guides", false, "write into docs/ what the
 // guides are the pages that are followed as they are written, and the programs that
 // their readers have beside gridmq.
 var guides = map[string][]string{
+	"start.md":             nil,
 	"operate.md":           {"curl", "openssl"},
 	"sparkplug.md":         nil,
 	"edge.md":              {"curl"},

@@ -55,6 +55,9 @@ func (r *release) debianFiles(version string, files []entry) ([]entry, error) {
 		if name, isPage := strings.CutPrefix(one.name, "man/"); isPage {
 			place = "usr/share/man/" + name + ".gz"
 		}
+		if strings.HasPrefix(one.name, "docs/") { // not compressed: its pages link to each other
+			place = "usr/share/doc/gridmq/" + one.name
+		}
 		if place == "" {
 			continue
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,5 +127,20 @@ func (r *release) files(t target, program string, linked *modules) ([]entry, err
 		}
 		files = append(files, entry{name, 0o644, text})
 	}
-	return append(files, r.pages...), nil
+	guide, err := r.guide()
+	return append(append(files, guide...), r.pages...), err
+}
+
+// guide is the user guide, with its folders, so that its links and those of the README lead somewhere.
+func (r *release) guide() (list []entry, err error) {
+	source := os.DirFS(r.root)
+	err = fs.WalkDir(source, "docs", func(path string, at fs.DirEntry, err error) error {
+		if err != nil || at.IsDir() || (filepath.Ext(path) != ".md" && filepath.Ext(path) != ".yaml") {
+			return err
+		}
+		text, err := fs.ReadFile(source, path)
+		list = append(list, entry{path, 0o644, text})
+		return err
+	})
+	return list, err
 }

@@ -20,7 +20,7 @@ func TestArchive(t *testing.T) {
 	if out := must(t, dir, nil, program, "version"); !strings.HasPrefix(out, "gridmq "+version+" (go1.") {
 		t.Errorf("gridmq version prints %q, want %s", out, version)
 	}
-	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "THIRD-PARTY-NOTICES", "gridmq.example.yaml", "man/man1/gridmq.1",
+	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md", "THIRD-PARTY-NOTICES", "gridmq.example.yaml", "docs/README.md", "docs/examples/webhook.yaml", "man/man1/gridmq.1",
 		"man/man1/gridmq-events-ack.1", "completions/gridmq.bash", "completions/_gridmq", "completions/gridmq.fish", "completions/gridmq.ps1"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() < 100 {
 			t.Errorf("%s: %v, or it is next to empty", name, err)

@@ -33,7 +33,7 @@ func TestDebian(t *testing.T) {
 	deb, dir := unpackDebian(t)
 	for _, name := range []string{"usr/bin/gridmq", "lib/systemd/system/gridmq.service", "etc/gridmq/gridmq.yaml", "usr/share/doc/gridmq/copyright",
 		"usr/share/man/man1/gridmq.1.gz", "usr/share/man/man1/gridmq-serve.1.gz", "usr/share/bash-completion/completions/gridmq",
-		"usr/share/doc/gridmq/changelog.gz", "usr/share/doc/gridmq/CHANGELOG.md.gz", "usr/share/zsh/vendor-completions/_gridmq", "usr/share/fish/vendor_completions.d/gridmq.fish"} {
+		"usr/share/doc/gridmq/changelog.gz", "usr/share/doc/gridmq/docs/operate.md", "usr/share/doc/gridmq/CHANGELOG.md.gz", "usr/share/zsh/vendor-completions/_gridmq", "usr/share/fish/vendor_completions.d/gridmq.fish"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Errorf("%v", err)
 		}
