@@ -439,8 +439,11 @@ func TestFullLogs(t *testing.T) {
 	}
 	m.free.Store(reserve * 7 / 10)
 	b.Entries, b.Frees = [][]byte{[]byte("done")}, true
-	if _, err := s.Commit(t.Context(), &b); err != nil { // the store sees what is left
-		t.Fatalf("Commit of an event: %v", err)
-	}
+	storetest.Eventually(t, "the store has seen what is left", func() bool { // it looks every 100 ms, if something is written
+		if _, err := s.Commit(t.Context(), &b); err != nil {
+			t.Fatalf("Commit of an event: %v", err)
+		}
+		return s.Full()
+	})
 	storetest.Eventually(t, "large logs are gone", func() bool { return logs() < 1<<20 })
 }

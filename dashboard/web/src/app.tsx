@@ -1,5 +1,5 @@
 import { Fragment, type ComponentChild } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { namespaces, readNamespaces } from "./state/namespaces";
 import { go, link, route } from "./state/route";
 import { watch } from "./state/samples";
@@ -39,7 +39,8 @@ function Shell({ name }: { name: string }) {
     document.getElementById("page")?.scrollTo(0, 0);
   }, [at]);
 
-  useEffect(() => {
+  // In the same turn as the menu appears: who presses Escape at once means it, too.
+  useLayoutEffect(() => {
     if (!open) return;
     const escape = (e: KeyboardEvent): void => {
       if (e.key !== "Escape") return;
