@@ -99,7 +99,8 @@ func movedHouse(engine string) (*house, error) {
 // program builds the command line once.
 var program = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(scratch, "gridmq")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/gridmq")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "./cmd/gridmq")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the release is
 	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build gridmq: %v\n%s", err, out)

@@ -31,7 +31,8 @@ var programPath = filepath.Join(os.TempDir(), fmt.Sprintf("gridmq-interop-%d", o
 
 // program builds the broker once.
 var program = sync.OnceValues(func() (string, error) {
-	cmd := exec.Command("go", "build", "-o", programPath, "./cmd/gridmq")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", programPath, "./cmd/gridmq")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the release is
 	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the broker: %v\n%s", err, out)

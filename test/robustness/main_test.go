@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -27,12 +28,13 @@ var buildFolder = sync.OnceValues(func() (dir string, err error) {
 
 // binary builds the broker, once for each kind.
 var (
-	binary     = sync.OnceValues(func() (string, error) { return build("gridmq") })
+	binary     = sync.OnceValues(func() (string, error) { return build("gridmq", "-trimpath") })
 	raceBinary = sync.OnceValues(func() (string, error) { return build("gridmq-race", "-race") })
 )
 
 func build(name string, flags ...string) (string, error) {
-	if given := os.Getenv("GRIDMQ_BINARY"); given != "" && len(flags) == 0 {
+	race := slices.Contains(flags, "-race")
+	if given := os.Getenv("GRIDMQ_BINARY"); given != "" && !race {
 		return given, nil
 	}
 	dir, err := buildFolder()
@@ -41,7 +43,11 @@ func build(name string, flags ...string) (string, error) {
 	}
 	path := filepath.Join(dir, name)
 	args := append([]string{"build", "-o", path}, flags...)
-	out, err := exec.Command("go", append(args, "gridmq/cmd/gridmq")...).CombinedOutput()
+	cmd := exec.Command("go", append(args, "gridmq/cmd/gridmq")...)
+	if !race { // as the release is, and the Makefile's vet, which has compiled it
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go %v: %w\n%s", args, err, out)
 	}
