@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gridmq/mqtt"
+	"gridmq/tracing"
+	"gridmq/tracing/tracetest"
 )
 
 // A tape is a connection without a socket: the client's bytes are there before they are
@@ -109,12 +111,23 @@ func BenchmarkPublish(b *testing.B) {
 		if at.kept {
 			name += "/persistent"
 		}
-		b.Run(name, func(b *testing.B) { benchPublish(b, at.qos, at.receivers, at.kept) })
+		b.Run(name, func(b *testing.B) { benchPublish(b, at.qos, at.receivers, at.kept, nil) })
 	}
 }
 
-func benchPublish(b *testing.B, qos byte, receivers int, kept bool) {
+// BenchmarkTracer is the same with a tracer, of messages that it does not record: the price
+// of tracing for all the others.
+func BenchmarkTracer(b *testing.B) {
+	r := tracetest.New(0)
+	defer r.Spans()
+	for qos := range byte(2) {
+		b.Run(fmt.Sprintf("qos=%d/receivers=1", qos), func(b *testing.B) { benchPublish(b, qos, 1, false, r.Tracer) })
+	}
+}
+
+func benchPublish(b *testing.B, qos byte, receivers int, kept bool, tracer *tracing.Tracer) {
 	h := build(b)
+	h.b.tracer = tracer
 	defer h.close()
 	var serving sync.WaitGroup
 	serve := func(t *tape) {

@@ -31,6 +31,7 @@ import (
 
 	"gridmq/mqtt"
 	"gridmq/store"
+	"gridmq/tracing"
 )
 
 // A Conn is what the broker needs of a connection; listener.Conn is one.
@@ -57,7 +58,8 @@ type Router interface {
 	// acknowledgement must wait for, and 0 when nothing was kept. It must not wait for
 	// the disk, and keeps neither m nor by, which is nil where nobody was found to be
 	// behind the message. Errors: those of store.Submit; then m is refused.
-	Route(m *mqtt.Message, by *Identity) (store.Ticket, error)
+	// span is that of the message, nil if it is not traced.
+	Route(m *mqtt.Message, by *Identity, span *tracing.Span) (store.Ticket, error)
 }
 
 // Options makes a Broker.
@@ -72,6 +74,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Observer is told who comes and goes. Default: nobody.
 	Observer Observer
+	// Tracer makes spans of messages. nil: none.
+	Tracer *tracing.Tracer
 	// Progress is told how recovery goes, when it takes long.
 	Progress func(namespace string, done, total int)
 	// Version is told below $SYS. Default: "unknown".
@@ -100,6 +104,7 @@ type Broker struct {
 	log        *slog.Logger
 	relay      Relay
 	observer   Observer
+	tracer     *tracing.Tracer
 	metrics    *metrics
 	namespaces atomic.Pointer[map[string]*namespace] // replaced when one comes or goes; see tenancy.go
 	counting   sync.RWMutex                          // held while one goes, so that what it counted is counted once
@@ -142,7 +147,7 @@ func New(o Options) (*Broker, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	b := &Broker{
-		store: o.Store, log: o.Logger, relay: o.Relay, observer: o.Observer,
+		store: o.Store, log: o.Logger, relay: o.Relay, observer: o.Observer, tracer: o.Tracer,
 		deadlines: newDeadlines(), flushers: newFlushers(),
 		stopping: make(chan struct{}), conns: make(map[*conn]struct{}), failed: make(chan struct{}), version: cmp.Or(o.Version, "unknown"), began: time.Now(),
 	}

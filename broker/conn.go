@@ -14,6 +14,7 @@ import (
 	"gridmq/session"
 	"gridmq/store"
 	"gridmq/tap"
+	"gridmq/tracing"
 )
 
 // readSize is the read buffer of a connection that is busy; one that is quiet
@@ -103,8 +104,9 @@ type scratch struct {
 	groups  []*group
 	tickets []store.Ticket
 	pub     publication
-	taps    *tap.Taps // of the client, as they were when the read began
-	acked   bool      // the window has room again: shared groups may want it
+	span    *tracing.Span // of the PUBLISH in hand; nil: not traced
+	taps    *tap.Taps     // of the client, as they were when the read began
+	acked   bool          // the window has room again: shared groups may want it
 	read    readCounts
 }
 

@@ -378,6 +378,7 @@ type text struct {
 	expiry         uint32
 	id             uint16 // 0: the next one
 	dup            bool
+	props          string // encoded
 }
 
 // put sends a PUBLISH and does not wait.
@@ -389,7 +390,7 @@ func (d *device) put(m text) uint16 {
 			o.PacketID = d.nextID()
 		}
 	}
-	d.send(mqtt.AppendPublish(nil, &mqtt.Message{Topic: m.topic, Payload: []byte(m.payload)}, &o))
+	d.send(mqtt.AppendPublish(nil, &mqtt.Message{Topic: m.topic, Payload: []byte(m.payload), Props: []byte(m.props)}, &o))
 	return o.PacketID
 }
 

@@ -8,6 +8,7 @@ import (
 	"gridmq/mqtt"
 	"gridmq/store"
 	"gridmq/topic"
+	"gridmq/tracing"
 )
 
 // Messages of callers that have no session: by HTTP. Source:
@@ -44,7 +45,7 @@ func (b *Broker) Publish(ctx context.Context, namespace string, by *Identity, p 
 	if ns == nil {
 		return false, &mqtt.Error{Op: "publish", Code: mqtt.ServerUnavailable, Err: ErrDisabled}
 	}
-	out, err := ns.accept(by, p)
+	out, err := ns.accept(by, p, tracing.From(ctx))
 	if err != nil {
 		var refusal *mqtt.Error
 		if errors.As(err, &refusal) {
@@ -80,7 +81,7 @@ type posted struct {
 }
 
 // accept takes the message through the steps of a PUBLISH, or refuses it.
-func (ns *namespace) accept(by *Identity, post *Post) (o posted, err error) {
+func (ns *namespace) accept(by *Identity, post *Post, span *tracing.Span) (o posted, err error) {
 	ns.outside.RLock() // the namespace is not removed meanwhile
 	defer ns.outside.RUnlock()
 	if ns.disabled.Load() {
@@ -103,9 +104,10 @@ func (ns *namespace) accept(by *Identity, post *Post) (o posted, err error) {
 		return o, protocolError("publish", mqtt.MessageRateTooHigh, "more messages or bytes a second than the limit")
 	}
 	ns.traffic.received[m.QoS].Add(1)
+	describe(span, ns, m.Topic, m.QoS, m.Retain, len(m.Payload))
 	var p publication
 	p.start(ns, &m, now)
-	p.by = by
+	p.by, p.span = by, span
 	o.ticket, err = p.run(ns.route([]byte(m.Topic)))
 	p.wake()
 	if err != nil {

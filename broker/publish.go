@@ -7,6 +7,7 @@ import (
 	"gridmq/store/queue"
 	"gridmq/tap"
 	"gridmq/topic"
+	"gridmq/tracing"
 )
 
 // A publication is one message on its way through the steps of design.md
@@ -21,6 +22,7 @@ type publication struct {
 	stored  []storedTarget
 	msg     queue.Message
 	record  []byte
+	span    *tracing.Span // nil: not traced
 	retain  *retained
 	removed *retained // remove the retained message only if it is still this one
 	count   int       // receivers
@@ -95,6 +97,14 @@ func (c *conn) publish(flags byte, body []byte) error {
 
 // publishAdmitted goes on with a PUBLISH that is not too much.
 func (c *conn) publishAdmitted() error {
+	if c.b.tracer != nil {
+		return c.publishTraced()
+	}
+	return c.publishChecked()
+}
+
+// publishChecked is the rest of it, traced or not.
+func (c *conn) publishChecked() error {
 	in, x := &c.in, c.x
 	r := c.last
 	if r == nil || r.topic != string(in.Topic) || r.gen != c.ns.index.Generation() {
@@ -116,7 +126,7 @@ func (c *conn) publishAdmitted() error {
 	}
 	p := &c.pub
 	p.start(c.ns, &c.view, c.now)
-	p.c, p.by = c, c.id.Load()
+	p.c, p.by, p.span = c, c.id.Load(), c.span
 	if in.QoS == 2 && x.durable {
 		p.msg.Claim = queue.Claim{Queue: x.id, PacketID: in.PacketID}
 	}
@@ -188,6 +198,7 @@ func (l *Limits) judgeProperties(p *mqtt.Properties) (mqtt.Code, string) {
 // acknowledgement, everything else by the end of the connection.
 func (c *conn) refusePublish(code mqtt.Code, reason string) error {
 	c.b.metrics.publishRefused(code)
+	c.span.Fail(code.String(), reason)
 	if !c.v5 || c.in.QoS == 0 {
 		if code == mqtt.QuotaExceeded && c.in.QoS == 0 { // a full store: QoS 0 may be lost
 			return nil
@@ -273,7 +284,7 @@ func (c *conn) claim(t store.Ticket) {
 
 // start makes p ready for a message.
 func (p *publication) start(ns *namespace, m *mqtt.Message, now int64) {
-	p.ns, p.m, p.now, p.c, p.by, p.gate, p.retain, p.removed, p.count = ns, m, now, nil, nil, nil, nil, nil, 0
+	p.ns, p.m, p.now, p.c, p.by, p.gate, p.span, p.retain, p.removed, p.count = ns, m, now, nil, nil, nil, nil, nil, nil, 0
 	p.system = false
 	p.stored = p.stored[:0]
 	p.spread = p.spread[:0]
@@ -293,7 +304,7 @@ func (p *publication) forget() {
 	if cap(p.record) > keepBuffer {
 		p.record = nil
 	}
-	p.ns, p.m, p.c, p.by, p.gate, p.retain, p.removed, p.msg.Record = nil, nil, nil, nil, nil, nil, nil, nil
+	p.ns, p.m, p.c, p.by, p.gate, p.span, p.retain, p.removed, p.msg.Record = nil, nil, nil, nil, nil, nil, nil, nil, nil
 }
 
 // run takes the message through steps 2 to 6. The ticket is what an
@@ -364,7 +375,7 @@ func (p *publication) event() (store.Ticket, error) {
 	if p.ns.router == nil || p.system {
 		return 0, nil
 	}
-	t, err := p.ns.router.Route(p.m, p.by)
+	t, err := p.ns.router.Route(p.m, p.by, p.span)
 	p.routed = t != 0
 	return t, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"gridmq/mqtt"
 	"gridmq/store"
+	"gridmq/tracing"
 )
 
 // A gazette is a Router that keeps what it is given in a log of its own, but for the
@@ -20,9 +21,10 @@ type gazette struct {
 	mu     sync.Mutex
 	full   bool
 	events []string // as "name topic payload"
+	traced []bool   // whether the messages came with spans
 }
 
-func (g *gazette) Route(m *mqtt.Message, by *Identity) (store.Ticket, error) {
+func (g *gazette) Route(m *mqtt.Message, by *Identity, span *tracing.Span) (store.Ticket, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m.Topic == "private" {
@@ -35,6 +37,7 @@ func (g *gazette) Route(m *mqtt.Message, by *Identity) (store.Ticket, error) {
 	if by != nil {
 		name = by.Name
 	}
+	g.traced = append(g.traced, span != nil)
 	g.events = append(g.events, fmt.Sprintf("%s %s %s", name, m.Topic, m.Payload))
 	_, t, err := g.st.Submit(&store.Batch{Log: store.LogID{Namespace: "events"}, Entries: [][]byte{m.Payload}})
 	return t, err

@@ -7,6 +7,7 @@ import (
 
 	"gridmq/event"
 	"gridmq/mqtt"
+	"gridmq/tracing"
 )
 
 // The record in which a message lies in the logs of topics: what mqtt.AppendMessage
@@ -21,6 +22,14 @@ var ErrRecord = errors.New("routed record damaged")
 // AppendRecord appends the record of a message to dst: what it needs to become the same
 // event at any later time. It allocates only to grow dst, and keeps nothing.
 func (t *Table) AppendRecord(dst []byte, m *mqtt.Message, by Publisher) []byte {
+	return t.AppendTraced(dst, m, by, tracing.Context{})
+}
+
+// AppendTraced is AppendRecord with the span that the event comes from; zero: it is not
+// traced.
+func (t *Table) AppendTraced(dst []byte, m *mqtt.Message, by Publisher, trace tracing.Context) []byte {
+	dst = binary.AppendUvarint(append(dst, t.head...), t.values+fieldsOf(trace))
+	dst = appendTrace(dst, trace)
 	for i := range t.parts {
 		p := &t.parts[i]
 		dst = append(dst, p.bytes...)

@@ -42,7 +42,13 @@ func render(b []byte, id string) (event.Event, error) {
 		e.Data, e.DataKind = r.data(plainJSON(r.properties.ContentType))
 	}
 	for i := range r.enrichments { // one that the publisher has set as well is the operator's (3.2)
+		if unwrapped && isTrace(r.enrichments[i].key) && hasTrace(&e) {
+			continue
+		}
 		e.SetExtension(r.enrichments[i].key, r.value(&r.enrichments[i]))
+	}
+	if !unwrapped && !hasTrace(&e) {
+		r.carryTrace(&e)
 	}
 	return e, nil
 }

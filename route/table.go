@@ -1,7 +1,6 @@
 package route
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -18,7 +17,9 @@ type Table struct {
 	always set                // routes without a topic filter
 	index  topic.Index[uint8] // of the others, by their filters
 	few    *Decision          // what always comes to, when there are no others
-	parts  []part             // of a record, before the message
+	head   []byte             // of a record, before the enrichments
+	values uint64             // how many enrichments there are
+	parts  []part             // of a record: the enrichments
 
 	matches sync.Pool // of *[]uint8, for the index's answers
 
@@ -50,7 +51,8 @@ func Compile(namespace string, c Config) (*Table, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Table{decisions: map[set]*Decision{}, parts: partsOf(namespace, c)}
+	t := &Table{decisions: map[set]*Decision{}, parts: partsOf(c), values: uint64(len(c.Static) + len(c.Dynamic)),
+		head: appendText([]byte{recordVersion}, namespace)}
 	t.matches.New = func() any { return new([]uint8) }
 	if c.Topic != (Destination{}) {
 		t.routes = append(t.routes, Route{Destination: c.Topic})
@@ -79,10 +81,9 @@ func checkSource(namespace string) error {
 	return probe.Validate()
 }
 
-// partsOf writes what is known of a record before there is a message.
-func partsOf(namespace string, c Config) (parts []part) {
-	b := appendText([]byte{recordVersion}, namespace)
-	b = binary.AppendUvarint(b, uint64(len(c.Static)+len(c.Dynamic)))
+// partsOf writes what is known of enrichments before there is a message.
+func partsOf(c Config) (parts []part) {
+	var b []byte
 	for _, e := range c.Static {
 		b = Text(e.Value).append(b, e.Key)
 	}

@@ -125,9 +125,10 @@ func (s *Span) Link(c Context) {
 	}
 }
 
-// Fail says that the step did not do what it was for. kind is of a closed set.
+// Fail says that the step did not do what it was for; the first reason counts. kind is of
+// a closed set.
 func (s *Span) Fail(kind, description string) {
-	if s != nil {
+	if s != nil && !s.failed {
 		s.Text("error.type", kind)
 		s.failed, s.failure = true, clip(description)
 	}

@@ -1,10 +1,12 @@
 package tenants
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"gridmq/mqtt"
 	"gridmq/route"
 	"gridmq/store"
+	"gridmq/tracing"
 )
 
 // RoutingStats count messages on their way to topics, of all namespaces, since the start.
@@ -77,22 +80,45 @@ func (n *tenant) openRouter() *router {
 }
 
 // Route implements broker.Router.
-func (n *tenant) Route(m *mqtt.Message, by *broker.Identity) (store.Ticket, error) {
+func (n *tenant) Route(m *mqtt.Message, by *broker.Identity, span *tracing.Span) (store.Ticket, error) {
 	r := n.router.Load()
 	if r == nil {
 		return 0, nil
 	}
-	return r.route(m, by)
+	return r.route(m, by, span)
 }
 
-func (r *router) route(m *mqtt.Message, by *broker.Identity) (t store.Ticket, err error) {
+func (r *router) route(m *mqtt.Message, by *broker.Identity, span *tracing.Span) (store.Ticket, error) {
 	d := r.table.Decide(m.Topic)
 	if !d.Routed() {
 		return 0, nil
 	}
+	if span != nil {
+		return r.routeTraced(d, m, by, span)
+	}
+	return r.keep(d, m, by, nil)
+}
+
+// routeTraced is keep in a span of its own.
+func (r *router) routeTraced(d *route.Decision, m *mqtt.Message, by *broker.Identity, of *tracing.Span) (store.Ticket, error) {
+	span := of.Child("route", tracing.Internal).Text("gridmq.namespace", r.namespace)
+	t, err := r.keep(d, m, by, span)
+	span.Truth("gridmq.kept", t != 0)
+	switch {
+	case errors.Is(err, store.ErrFull):
+		span.Fail("no_room", err.Error())
+	case err != nil:
+		span.Fail("store", "")
+	}
+	span.End()
+	return t, err
+}
+
+// keep writes the record of a message into the logs of its topics.
+func (r *router) keep(d *route.Decision, m *mqtt.Message, by *broker.Identity, span *tracing.Span) (t store.Ticket, err error) {
 	w := works.Get().(*work)
 	defer w.put()
-	w.record = r.table.AppendRecord(w.record[:0], m, publisher(by))
+	w.record = r.table.AppendTraced(w.record[:0], m, publisher(by), span.Context())
 	if w.destinations, err = d.AppendDestinations(w.destinations[:0], w.record); err != nil {
 		r.stats.Damaged.Add(1)
 	}
@@ -101,6 +127,13 @@ func (r *router) route(m *mqtt.Message, by *broker.Identity) (t store.Ticket, er
 			r.stats.Refused.Add(1)
 			return 0, err
 		}
+	}
+	if span != nil {
+		names := make([]string, len(w.destinations))
+		for i, to := range w.destinations {
+			names[i] = cmp.Or(to.Topic, to.Custom)
+		}
+		span.Text("gridmq.topics", strings.Join(names, " "))
 	}
 	for _, to := range w.destinations {
 		one, err := r.append(to, w.record)

@@ -74,7 +74,7 @@ const someEnrichments = `{"dynamic":[{"key":"who","value":"${client.authenticati
 // Attributes of a client come into the event as they are: spec/routing.md, section 4.
 func TestRouteAttributes(t *testing.T) {
 	r := newRoutedTenant(t, someEnrichments)
-	if ticket, err := r.Route(&mqtt.Message{Topic: "a", Payload: []byte("x"), Published: 1}, press7()); err != nil || ticket == 0 {
+	if ticket, err := r.Route(&mqtt.Message{Topic: "a", Payload: []byte("x"), Published: 1}, press7(), nil); err != nil || ticket == 0 {
 		t.Fatalf("%v, %v", ticket, err)
 	}
 	got, err := r.plane.Stream("plant", "telemetry").Queue("all").Receive(t.Context(), 1, time.Second)
@@ -93,7 +93,7 @@ func TestRouteToTopicThatGoes(t *testing.T) {
 	m, stats := &mqtt.Message{Topic: "a", Published: 1}, r.t.Routing()
 	send := func(routed, lost uint64) {
 		t.Helper()
-		if _, err := r.Route(m, nil); err != nil {
+		if _, err := r.Route(m, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if stats.Routed.Load() != routed || stats.NoTopic.Load() != lost {
@@ -113,7 +113,7 @@ func TestRouteToTopicThatGoes(t *testing.T) {
 func TestRouteRefused(t *testing.T) {
 	r := newRoutedTenant(t, "")
 	r.st.Fill()
-	if _, err := r.Route(&mqtt.Message{Topic: "a", Published: 1}, nil); !errors.Is(err, store.ErrFull) {
+	if _, err := r.Route(&mqtt.Message{Topic: "a", Published: 1}, nil, nil); !errors.Is(err, store.ErrFull) {
 		t.Errorf("full: %v", err)
 	}
 	if n := r.t.Routing().Refused.Load(); n != 1 {
@@ -128,7 +128,7 @@ func TestRouteToFullTopic(t *testing.T) {
 	r.router.Load().log = slog.New(slog.NewTextHandler(&log, nil))
 	m, refused := &mqtt.Message{Topic: "a", Payload: make([]byte, 1<<20), Published: 1}, 0
 	for range 100 { // 64 MiB, and more
-		_, err := r.Route(m, nil)
+		_, err := r.Route(m, nil, nil)
 		if err == nil {
 			continue
 		}
@@ -149,7 +149,7 @@ func TestRouteAllocates(t *testing.T) {
 	}
 	r := newRoutedTenant(t, someEnrichments)
 	m, by := &mqtt.Message{Topic: "a", Payload: make([]byte, 200), Published: 1}, press7()
-	if n := testing.AllocsPerRun(1000, func() { _, _ = r.Route(m, by) }); n > 0.5 { // what the store grows by
+	if n := testing.AllocsPerRun(1000, func() { _, _ = r.Route(m, by, nil) }); n > 0.5 { // what the store grows by
 		t.Errorf("%v allocations for a message", n)
 	}
 }
@@ -159,7 +159,7 @@ func BenchmarkRoute(b *testing.B) {
 	m, by := &mqtt.Message{Topic: "a", Payload: make([]byte, 200), Published: 1}, press7()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := r.Route(m, by); err != nil && !errors.Is(err, store.ErrFull) {
+		if _, err := r.Route(m, by, nil); err != nil && !errors.Is(err, store.ErrFull) {
 			b.Fatal(err)
 		}
 	}
