@@ -78,6 +78,9 @@ func (p *Producers) Send(ctx context.Context, s *push.Shipment) []push.Verdict {
 	records := make([]*kgo.Record, len(s.Attempts))
 	for i := range s.Attempts {
 		records[i] = h.d.newRecord(s.Destination, s.Subscription, &s.Attempts[i])
+		if s.Traces != nil {
+			addTrace(records[i], s.Traces[i])
+		}
 	}
 	start := time.Now()
 	errs := send(ctx, client, records)

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 
 	"gridmq/delivery"
 	"gridmq/event"
+	"gridmq/tracing"
 )
 
 const (
@@ -58,6 +60,19 @@ func (d *Destination) newRecord(s *delivery.Destination, subscription string, a 
 		r.Key = []byte(key)
 	}
 	return r
+}
+
+// addTrace adds the headers of a trace context, which have no prefix in either mode. One
+// that the subscription sets is its own.
+func addTrace(r *kgo.Record, c tracing.Context) {
+	has := func(h kgo.RecordHeader) bool { return strings.EqualFold(h.Key, tracing.ParentField) }
+	if !c.Valid() || slices.ContainsFunc(r.Headers, has) {
+		return
+	}
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: tracing.ParentField, Value: []byte(c.Parent())})
+	if c.State != "" {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: tracing.StateField, Value: []byte(c.State)})
+	}
 }
 
 // binary sets the attributes of e as headers and returns its data; nil: it has none.

@@ -50,6 +50,7 @@ func (t *target) newPublish(ctx context.Context, m *message) (*http.Request, err
 	if r.Header.Get("User-Agent") == "" {
 		r.Header.Set("User-Agent", userAgent)
 	}
+	setTrace(r.Header, m.trace)
 	r.Header["Idempotency-Key"] = nil // see newRequest
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gridmq/delivery"
+	"gridmq/tracing"
 )
 
 // Hubs send events to what a delivery.EventHub names: Event Hubs, and Kafka in general.
@@ -27,6 +28,9 @@ type Shipment struct {
 	Subscription string
 	Destination  *delivery.Destination
 	Attempts     []delivery.Attempt
+	// Traces are the contexts that the events go on with, zero for those that have none;
+	// nil: none has.
+	Traces []tracing.Context
 }
 
 // A Verdict is what an attempt came to.
@@ -64,7 +68,10 @@ func (x *pusher) roundHub(sub *delivery.Subscription) (more bool) {
 	ctx, cancel := context.WithTimeout(x.ctx, p.o.Timeout)
 	defer cancel()
 	start := time.Now()
-	verdicts := p.o.Hubs.Send(ctx, &Shipment{Subscription: x.box.Subscription(), Destination: sub.Destination, Attempts: m.attempts})
+	trail := x.trail(m.attempts, "send", tracing.Producer)
+	trail.sent.Text("messaging.system", "kafka")
+	verdicts := p.o.Hubs.Send(ctx, &Shipment{Subscription: x.box.Subscription(), Destination: sub.Destination, Attempts: m.attempts, Traces: trail.contexts})
+	trail.endEach(verdicts)
 	all := sorted(m.attempts, verdicts)
 	for _, one := range all {
 		more = more || one.answer.outcome == delivery.Canceled // it can be taken again, and nobody is woken for it

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gridmq/delivery"
+	"gridmq/tracing"
 )
 
 // hubs notes shipments and gives verdicts.
@@ -21,6 +22,7 @@ type hubs struct {
 
 	mu     sync.Mutex
 	ships  []string
+	traces []tracing.Context
 	open   int
 	most   int
 	closed bool
@@ -33,6 +35,7 @@ func (h *hubs) Send(ctx context.Context, s *Shipment) []Verdict {
 		ids = append(ids, a.Event.ID)
 	}
 	h.ships = append(h.ships, strings.Join(ids, " "))
+	h.traces = append(h.traces, s.Traces...)
 	h.open++
 	h.most = max(h.most, h.open)
 	verdict := h.verdict

@@ -5,6 +5,7 @@ import (
 
 	"gridmq/delivery"
 	"gridmq/event"
+	"gridmq/tracing"
 )
 
 // A message is one request: its events, what they have in common, and its body.
@@ -12,6 +13,7 @@ type message struct {
 	attempts   []delivery.Attempt
 	properties []delivery.Property
 	body       []byte
+	trace      tracing.Context // of the request, of which there may be several
 }
 
 // pack makes messages of what was taken for d: one event each, or batches of events
@@ -21,7 +23,7 @@ func pack(d *delivery.Destination, list []delivery.Attempt) (all []*message) {
 	if d.WebHook.MaxEvents <= 1 {
 		for i := range list {
 			a := &list[i]
-			all = append(all, &message{list[i : i+1 : i+1], d.AppendProperties(nil, &a.Event, true), a.Event.AppendJSON(nil)})
+			all = append(all, &message{attempts: list[i : i+1 : i+1], properties: d.AppendProperties(nil, &a.Event, true), body: a.Event.AppendJSON(nil)})
 		}
 		return all
 	}

@@ -10,6 +10,7 @@ import (
 
 	"gridmq/delivery"
 	"gridmq/internal/outbound"
+	"gridmq/tracing"
 )
 
 // Options are what a Pool works with. The zero value is ready to use.
@@ -45,6 +46,8 @@ type Options struct {
 	Strict bool
 	// Observe is told of every request. Default: nobody.
 	Observe func(namespace string, outcome delivery.Outcome, events int, took time.Duration)
+	// Tracer makes spans of attempts. nil: none; contexts of events go on nevertheless.
+	Tracer *tracing.Tracer
 	// Log receives the room's events. Default: none.
 	Log *slog.Logger
 	// Transport sends requests instead of one made of Web, Allow and Deny; for tests.

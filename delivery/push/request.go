@@ -58,6 +58,7 @@ func (t *target) newRequest(ctx context.Context, m *message) (*http.Request, err
 	if t.hook.MaxEvents <= 1 {
 		r.Header.Set("Content-Type", singleType)
 	}
+	setTrace(r.Header, m.trace)
 	set := func(name, value string) { r.Header[name] = []string{value} }
 	set("aeg-subscription-name", t.subscription)
 	set("aeg-delivery-count", strconv.Itoa(max(0, count-1))) // those before this one

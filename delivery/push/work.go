@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gridmq/delivery"
+	"gridmq/tracing"
 )
 
 // storePause is how long a subscription waits that the store has refused.
@@ -138,7 +139,11 @@ func (x *pusher) extend(all []*message, now time.Time) bool {
 func (x *pusher) attempt(t *target, m *message) answer {
 	p := x.pool
 	start := time.Now()
+	trail := x.trail(m.attempts, "POST", tracing.Client)
+	trail.toHost(t.hook.URL)
+	m.trace = trail.header()
 	a := p.send(x.ctx, t, m)
+	trail.end(a)
 	p.o.Observe(x.box.Namespace(), a.outcome, len(m.attempts), time.Since(start))
 	return a
 }
