@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gridmq/tracing"
 )
 
 // A call is one request that is being served.
@@ -27,6 +29,7 @@ type call struct {
 	ns      *Namespace
 	tenant  *tenant
 	caller  caller
+	trace   tracing.Context // what is published goes on with; zero: none
 	query   query
 	version string
 
@@ -115,7 +118,7 @@ func (c *call) serve() error {
 	if err := c.readVersion(); err != nil {
 		return err
 	}
-	return c.do()
+	return c.traced()
 }
 
 // has says whether the gateway has what the operation needs.
@@ -151,7 +154,7 @@ func (c *call) lookUp() error {
 	return nil
 }
 
-func (c *call) do() error {
+func (c *call) operate() error {
 	switch c.target.op {
 	case Publish:
 		return c.publish()

@@ -49,6 +49,7 @@ func (c *call) publishMessage() error {
 	if err != nil {
 		return badRequest("%v", err)
 	}
+	c.traceMessage(&m.Properties)
 	ctx, cancel := context.WithTimeout(c.r.Context(), callTimeout)
 	defer cancel()
 	routed, err := c.g.o.Messages.PublishMessage(ctx, Publication{c.ns.Name, c.caller.principal, c.from, c.id, m})

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"gridmq/tracing"
 )
 
 // Options are what a gateway works with. Namespaces is required.
@@ -35,6 +37,8 @@ type Options struct {
 	// Observe is told of every request when it was answered, for metrics and access
 	// logs. It must not wait. Default: nobody.
 	Observe func(Observation)
+	// Tracer makes spans of requests. nil: none; trace contexts go on nevertheless.
+	Tracer *tracing.Tracer
 	// Log receives failures of ours (Error) and, at Debug, refusals. Default: none.
 	Log *slog.Logger
 

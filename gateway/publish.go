@@ -37,6 +37,7 @@ func (c *call) store(events []event.Event, bytes int) error {
 	if !c.tenant.take(&c.tenant.ingress, len(events), bytes) {
 		return throttled()
 	}
+	c.traceEvents(events)
 	ctx, cancel := context.WithTimeout(c.r.Context(), callTimeout)
 	defer cancel()
 	if err := c.topic.Publish(ctx, events); err != nil {
