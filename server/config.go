@@ -43,6 +43,7 @@ type Config struct {
 	Refusals   Refusals
 	Tokens     Tokens
 	Operations Operations
+	Tracing    Tracing
 	Shutdown   Shutdown
 	Dev        Dev
 	Quickstart Quickstart
@@ -232,6 +233,18 @@ type Operations struct {
 	Address string
 }
 
+// Tracing exports traces of messages to a collector, by OTLP over HTTP.
+type Tracing struct {
+	Endpoint string // URL; without a path /v1/traces is meant; empty: no traces
+	// Headers are sent along, as NAME=file:PATH or NAME=env:VARIABLE.
+	Headers []string
+	CAFile  string  `key:"ca_file"` // of the only roots of the collector to trust; empty: the system's
+	Ratio   float64 // of the traces that begin here; others are recorded if their publisher says so
+	Timeout time.Duration
+	Queue   int    // spans that may wait
+	Service string // what we are called there
+}
+
 // Shutdown bounds the drain after SIGTERM.
 type Shutdown struct {
 	Timeout time.Duration `reload:"yes"`
@@ -296,6 +309,7 @@ func Default() Config {
 		Refusals:   Refusals{PerSecond: 20, Burst: 200},
 		Tokens:     Tokens{Lifetime: time.Hour},
 		Operations: Operations{Enabled: true, Address: "127.0.0.1:9464"},
+		Tracing:    Tracing{Ratio: 0.01, Timeout: 10 * time.Second, Queue: 4096, Service: "gridmq"},
 		Shutdown:   Shutdown{Timeout: 30 * time.Second},
 		Dev:        Dev{Listen: "127.0.0.1:1883", WSListen: "127.0.0.1:8083"},
 	}

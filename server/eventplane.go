@@ -37,7 +37,7 @@ func (s *Server) openGateway() {
 	g := gateway.New(gateway.Options{
 		Namespaces: spaces{s, httpNamespace(s.cfg.Listeners)}, Events: topics{s.events}, CustomTopics: s.custom, Bearer: bearers{s.tenants, s.custom}, Messages: s.tenants, Retained: s.tenants.Retained(),
 		Busy:    func(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrClosed) },
-		Observe: newHTTPMetrics(s.registry).observe, Log: s.log,
+		Observe: newHTTPMetrics(s.registry).observe, Tracer: s.tracer, Log: s.log,
 	})
 	registerRouting(s.registry, s)
 	registerLifecycle(s.registry, s)

@@ -31,9 +31,10 @@ type factory struct {
 	press1         tls.Certificate
 }
 
-func newFactory(t *testing.T) *factory {
+func newFactory(t *testing.T, more ...Assignment) *factory {
 	t.Helper()
-	f := &factory{t: t, node: run(t, Sources{Flags: flags(t.TempDir(), Assignment{"", "dev.enabled", "false"}, Assignment{"", "quickstart.enabled", "true"})})}
+	more = append([]Assignment{{"", "dev.enabled", "false"}, {"", "quickstart.enabled", "true"}}, more...)
+	f := &factory{t: t, node: run(t, Sources{Flags: flags(t.TempDir(), more...)})}
 	f.press = f.enter("press-1", "machines/press-1/commands")
 	f.console = f.enter("console", "machines/+/telemetry")
 	return f

@@ -22,6 +22,7 @@ import (
 	"gridmq/server/customtopics"
 	"gridmq/server/tenants"
 	"gridmq/store"
+	"gridmq/tracing"
 )
 
 // Options are what a Config cannot hold. The zero value is ready to use.
@@ -80,7 +81,8 @@ type Server struct {
 	domains   *domains
 	events    *delivery.Plane
 	push      *push.Pool
-	directory *directory // nil: there is no token endpoint
+	tracer    *tracing.Tracer // nil: off
+	directory *directory      // nil: there is no token endpoint
 	gateway   *gateway.Gateway
 	acme      *acme // nil: off
 	bridges   *bridges
@@ -131,6 +133,10 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer ops.stop()
+	if err := s.openTracing(); err != nil {
+		return err
+	}
+	defer s.closeTracing()
 	st, err := s.openStore()
 	if err != nil {
 		return err
@@ -201,7 +207,7 @@ func (s *Server) startBroker(st store.Store) error {
 			Authenticator: broker.AllowAll{}, Authorizer: broker.AllowAll{}}))
 	}
 	b, err := broker.New(broker.Options{Store: st, Namespaces: spaces, Logger: s.log, Observer: s.tenants,
-		Registerer: s.registry, Version: s.opts.Version, Progress: s.recovering})
+		Registerer: s.registry, Version: s.opts.Version, Progress: s.recovering, Tracer: s.tracer})
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}

@@ -68,7 +68,7 @@ func (s *Server) newPush() (*push.Pool, error) {
 		return nil, err
 	}
 	p, err := push.New(push.Options{Origin: s.origin, Tokens: s.endpointToken, Hubs: hubs, Web: web, PlainHTTP: w.PlainHTTP,
-		Allow: allow, Deny: deny, Workers: w.Requests, Timeout: w.Timeout, Observe: newPushMetrics(s.registry).observe, Log: s.log})
+		Allow: allow, Deny: deny, Workers: w.Requests, Timeout: w.Timeout, Observe: newPushMetrics(s.registry).observe, Tracer: s.tracer, Log: s.log})
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
