@@ -74,6 +74,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Observer is told who comes and goes. Default: nobody.
 	Observer Observer
+	// Witness is told what connected clients were refused. nil: nobody.
+	Witness Witness
 	// Tracer makes spans of messages. nil: none.
 	Tracer *tracing.Tracer
 	// Progress is told how recovery goes, when it takes long.
@@ -105,6 +107,7 @@ type Broker struct {
 	relay      Relay
 	observer   Observer
 	tracer     *tracing.Tracer
+	witness    Witness
 	metrics    *metrics
 	namespaces atomic.Pointer[map[string]*namespace] // replaced when one comes or goes; see tenancy.go
 	counting   sync.RWMutex                          // held while one goes, so that what it counted is counted once
@@ -147,7 +150,7 @@ func New(o Options) (*Broker, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	b := &Broker{
-		store: o.Store, log: o.Logger, relay: o.Relay, observer: o.Observer, tracer: o.Tracer,
+		store: o.Store, log: o.Logger, relay: o.Relay, observer: o.Observer, tracer: o.Tracer, witness: o.Witness,
 		deadlines: newDeadlines(), flushers: newFlushers(),
 		stopping: make(chan struct{}), conns: make(map[*conn]struct{}), failed: make(chan struct{}), version: cmp.Or(o.Version, "unknown"), began: time.Now(),
 	}

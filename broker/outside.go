@@ -50,6 +50,7 @@ func (b *Broker) Publish(ctx context.Context, namespace string, by *Identity, p 
 		var refusal *mqtt.Error
 		if errors.As(err, &refusal) {
 			b.metrics.publishRefused(refusal.Code)
+			b.tellOutside(ns.name, by, p, refusal)
 		}
 		return false, err
 	}

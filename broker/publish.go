@@ -199,6 +199,9 @@ func (l *Limits) judgeProperties(p *mqtt.Properties) (mqtt.Code, string) {
 func (c *conn) refusePublish(code mqtt.Code, reason string) error {
 	c.b.metrics.publishRefused(code)
 	c.span.Fail(code.String(), reason)
+	if c.b.witness != nil {
+		c.b.witness.PublishRefused(c.visit(), string(c.in.Topic), c.in.QoS, code, reason)
+	}
 	if !c.v5 || c.in.QoS == 0 {
 		if code == mqtt.QuotaExceeded && c.in.QoS == 0 { // a full store: QoS 0 may be lost
 			return nil

@@ -47,6 +47,7 @@ func (c *conn) subscribe(body []byte) error {
 		}
 		c.notify(ticket)
 	}
+	c.tellSubscribe(mqtt.SUBSCRIBE, ack.Codes, func(i int) string { return p.Subscriptions[i].Filter })
 	return c.own(func(x *mailbox) { x.s.AnswerRaw(c.explainSuback(&ack), uint64(ticket)) })
 }
 
@@ -79,6 +80,7 @@ func (c *conn) undoSubscribe(p *mqtt.Subscribe, ack mqtt.Suback, todo *subscribi
 			c.ns.abandon(again.g)
 		}
 	}
+	c.tellSubscribe(mqtt.SUBSCRIBE, ack.Codes, func(i int) string { return p.Subscriptions[i].Filter })
 	if why != nil {
 		return why
 	}
@@ -223,6 +225,7 @@ func (c *conn) unsubscribe(body []byte) error {
 			c.ns.b.metrics.unsubscribed()
 		}
 	}
+	c.tellSubscribe(mqtt.UNSUBSCRIBE, ack.Codes, func(i int) string { return p.Filters[i] })
 	return c.own(func(x *mailbox) { x.s.AnswerRaw(ack.Append(nil, c.v), uint64(ticket)) })
 }
 
