@@ -235,6 +235,9 @@ func (c *call) operation() string {
 func (c *call) observe(began time.Time) {
 	o := Observation{Operation: c.target.op, Known: c.known, Status: c.status, Code: c.code, Succeeded: c.succeeded, Failed: c.failed,
 		Took: time.Since(began), Request: strings.ToUpper(c.id), Caller: c.caller.name, From: c.from}
+	if o.Private = c.g.o.Private(c.r); c.r.TLS != nil {
+		o.TLS = c.r.TLS.Version
+	}
 	if c.ns != nil {
 		o.Namespace = c.ns.Name
 	}

@@ -26,4 +26,7 @@ type Observation struct {
 	Request string // x-ms-request-id
 	Caller  string // "key", "sas", or the object id of a token; empty: nobody
 	From    netip.Addr
+	// Private says that the request came by a listener for private endpoints.
+	Private bool
+	TLS     uint16 // the version, as of crypto/tls; 0: without
 }
