@@ -56,6 +56,7 @@ func check(c *Config, l *settings.Loader) {
 		l.Problem("tls.hosts", "want at least one name for the certificate that is made at first start")
 	}
 	checkACME(c, l)
+	checkResourceLog(&c.Log.Resource, l)
 	checkTracing(&c.Tracing, l)
 	checkWebhooks(&c.Webhooks, l)
 	checkDeadLetters(c.Events.DeadLetters, l)

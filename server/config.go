@@ -51,8 +51,19 @@ type Config struct {
 
 // Log is where events go: always standard error.
 type Log struct {
-	Level  slog.Level `reload:"yes"`
-	Format string     // "text" or "json"
+	Level    slog.Level `reload:"yes"`
+	Format   string     // "text" or "json"
+	Resource ResourceLog
+}
+
+// ResourceLog is what Event Grid's diagnostic settings give: who came, went and was refused
+// what, a JSON object a line.
+type ResourceLog struct {
+	File string // appended to, and opened again by a reload; "-": standard output; empty: off
+	// Categories are those that are written; empty: all.
+	Categories []string
+	Every      time.Duration // how long failed publishes and HTTP requests are counted together
+	Queue      int           // records that may wait
 }
 
 // Store chooses the engine, and what it may use.
@@ -297,7 +308,7 @@ func Default() Config {
 	def.SetDefaults()
 	return Config{
 		Data:       "./data",
-		Log:        Log{Level: slog.LevelInfo, Format: "text"},
+		Log:        Log{Level: slog.LevelInfo, Format: "text", Resource: ResourceLog{Every: time.Minute, Queue: 8192}},
 		Store:      Store{Engine: "pebble", Durability: "synced", Cache: 32 << 20, BlockCache: 16 << 20},
 		Events:     Events{TopicBytes: 1 << 30},
 		Webhooks:   Webhooks{Requests: 1024, Timeout: 30 * time.Second},

@@ -37,7 +37,7 @@ func (s *Server) openGateway() {
 	g := gateway.New(gateway.Options{
 		Namespaces: spaces{s, httpNamespace(s.cfg.Listeners)}, Events: topics{s.events}, CustomTopics: s.custom, Bearer: bearers{s.tenants, s.custom}, Messages: s.tenants, Retained: s.tenants.Retained(),
 		Busy:    func(err error) bool { return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrClosed) },
-		Observe: newHTTPMetrics(s.registry).observe, Tracer: s.tracer, Log: s.log,
+		Observe: s.observeHTTP(), Tracer: s.tracer, Log: s.log,
 	})
 	registerRouting(s.registry, s)
 	registerLifecycle(s.registry, s)
@@ -47,6 +47,18 @@ func (s *Server) openGateway() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gateway = g
+}
+
+// observeHTTP takes each request: into metrics, and into the resource log if there is one.
+func (s *Server) observeHTTP() func(gateway.Observation) {
+	count := newHTTPMetrics(s.registry).observe
+	if s.resources == nil {
+		return count
+	}
+	return func(o gateway.Observation) {
+		count(o)
+		s.request(o)
+	}
 }
 
 // follow takes over a namespace as it is now; nil: it is gone.

@@ -13,6 +13,10 @@ import (
 // profiles, the log level, the drain's time-out. A configuration that is wrong
 // changes nothing; what needs a restart is said and left.
 func (s *Server) Reload() error {
+	s.mu.Lock()
+	resources := s.resources
+	s.mu.Unlock()
+	resources.Reopen() // whatever becomes of the configuration: the file may have been moved
 	err := s.reload()
 	result := "applied"
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"gridmq/gateway"
 	"gridmq/listener"
 	"gridmq/server/customtopics"
+	"gridmq/server/resourcelog"
 	"gridmq/server/tenants"
 	"gridmq/store"
 	"gridmq/tracing"
@@ -81,8 +82,9 @@ type Server struct {
 	domains   *domains
 	events    *delivery.Plane
 	push      *push.Pool
-	tracer    *tracing.Tracer // nil: off
-	directory *directory      // nil: there is no token endpoint
+	tracer    *tracing.Tracer  // nil: off
+	resources *resourcelog.Log // nil: off
+	directory *directory       // nil: there is no token endpoint
 	gateway   *gateway.Gateway
 	acme      *acme // nil: off
 	bridges   *bridges
@@ -137,6 +139,10 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.closeTracing()
+	if err := s.openResourceLog(); err != nil {
+		return err
+	}
+	defer func() { s.resources.Close(farewellLogs) }()
 	st, err := s.openStore()
 	if err != nil {
 		return err
@@ -206,8 +212,13 @@ func (s *Server) startBroker(st store.Store) error {
 		spaces = append(spaces, s.bridges.guarded(broker.NamespaceConfig{Name: DevNamespace, Limits: dev.limits(),
 			Authenticator: broker.AllowAll{}, Authorizer: broker.AllowAll{}}))
 	}
-	b, err := broker.New(broker.Options{Store: st, Namespaces: spaces, Logger: s.log, Observer: s.tenants,
-		Registerer: s.registry, Version: s.opts.Version, Progress: s.recovering, Tracer: s.tracer})
+	o := broker.Options{Store: st, Namespaces: spaces, Logger: s.log, Observer: s.tenants,
+		Registerer: s.registry, Version: s.opts.Version, Progress: s.recovering, Tracer: s.tracer}
+	if s.resources != nil {
+		c := chronicler{s.tenants, s, s.resources}
+		o.Observer, o.Witness = c, c
+	}
+	b, err := broker.New(o)
 	if err != nil {
 		return fmt.Errorf("start the broker: %w", err)
 	}

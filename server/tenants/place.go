@@ -1,0 +1,25 @@
+package tenants
+
+import (
+	"gridmq/identity"
+)
+
+// Place is the resource id of a namespace and where it says that it is; empty where there
+// is none of that name.
+func (t *Tenants) Place(namespace string) (id, location string) {
+	n := t.tenant(namespace)
+	if n == nil {
+		return "", ""
+	}
+	return n.id(), n.noun().Location
+}
+
+// ByThumbprint says whether a client's certificate was known by its thumbprint.
+func (t *Tenants) ByThumbprint(namespace string, p *identity.Principal) bool {
+	n := t.tenant(namespace)
+	if n == nil || p.Client == "" {
+		return false
+	}
+	c := n.registry.ByName(p.Client)
+	return c != nil && c.Scheme == identity.ThumbprintMatch
+}
