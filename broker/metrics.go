@@ -47,6 +47,7 @@ type metrics struct {
 	sessions    *prometheus.CounterVec // ended, by reason
 	subs        *prometheus.CounterVec // by operation
 	noSubs      *prometheus.CounterVec // refused filters, by reason
+	subPackets  *prometheus.CounterVec // SUBSCRIBE and UNSUBSCRIBE, by operation
 	throttles   *prometheus.CounterVec // by limit
 	expired     prometheus.Counter     // retained messages
 	connecting  *prometheus.HistogramVec
@@ -72,6 +73,7 @@ func newMetrics(reg prometheus.Registerer, b *Broker) *metrics {
 		sessions:    vec("gridmq_sessions_ended_total", "Ended sessions by reason.", "reason"),
 		subs:        vec("gridmq_subscriptions_total", "Granted subscriptions and their removals.", "operation"),
 		noSubs:      vec("gridmq_subscriptions_refused_total", "Refused topic filters of SUBSCRIBE by reason.", "reason"),
+		subPackets:  vec("gridmq_subscribe_packets_total", "SUBSCRIBE and UNSUBSCRIBE packets, whatever became of their filters.", "operation"),
 		throttles:   vec("gridmq_throttled_total", "Packets that were refused or held back by a rate, by the limit.", "limit"),
 		expired:     f.NewCounter(prometheus.CounterOpts{Name: "gridmq_retained_expired_total", Help: "Retained messages removed because their expiry passed."}),
 		connecting: f.NewHistogramVec(prometheus.HistogramOpts{Name: "gridmq_connect_seconds", Help: "Time from CONNECT to CONNACK of accepted connections.",

@@ -13,6 +13,7 @@ func (c *conn) subscribe(body []byte) error {
 	if err != nil {
 		return err
 	}
+	c.b.metrics.subPackets.WithLabelValues("subscribe").Inc()
 	var id uint32
 	if ids := p.Properties.SubscriptionIdentifiers; len(ids) > 0 {
 		id = ids[0]
@@ -199,6 +200,7 @@ func (c *conn) unsubscribe(body []byte) error {
 	if err != nil {
 		return err
 	}
+	c.b.metrics.subPackets.WithLabelValues("unsubscribe").Inc()
 	c.x.changes.Lock()
 	defer c.x.changes.Unlock()
 	if err := c.own(func(*mailbox) {}); err != nil {

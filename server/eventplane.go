@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -42,7 +43,7 @@ func (s *Server) openGateway() {
 	registerRouting(s.registry, s)
 	registerLifecycle(s.registry, s)
 	registerWebhooks(s.registry, s)
-	s.registry.MustRegister(eventCollector{s.events})
+	s.registry.MustRegister(eventCollector{s.events}, capacityCollector{s}, hookCollector{s})
 	s.registry.MustRegister(s.bridges.collector())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,6 +89,21 @@ func registerWebhooks(reg prometheus.Registerer, s *Server) {
 	for result, n := range map[string]interface{ Load() uint64 }{"allowed": &w.Allowed, "denied": &w.Denied, "failed": &w.Failed} {
 		f.NewCounterFunc(prometheus.CounterOpts{Name: "gridmq_webhook_authentications_total", Help: "Answers of webhooks about who a client is.",
 			ConstLabels: prometheus.Labels{"result": result}}, func() float64 { return float64(n.Load()) })
+	}
+}
+
+// hookCollector shows why webhooks failed, when asked.
+type hookCollector struct{ s *Server }
+
+var hookDesc = prometheus.NewDesc("gridmq_webhook_authentication_failures_total", "Questions about who a client is that webhooks gave no decision to, by the status of the answer (0: none) and the error.", []string{"status", "error"}, nil)
+
+// Describe implements prometheus.Collector.
+func (c hookCollector) Describe(ch chan<- *prometheus.Desc) { ch <- hookDesc }
+
+// Collect implements prometheus.Collector.
+func (c hookCollector) Collect(ch chan<- prometheus.Metric) {
+	for f, n := range c.s.tenants.Webhooks().Failures() {
+		ch <- prometheus.MustNewConstMetric(hookDesc, prometheus.CounterValue, float64(n), strconv.Itoa(f.Status), f.Error)
 	}
 }
 

@@ -194,15 +194,26 @@ type Bus interface {
 	Subscribe(subject string, visit func(b []byte)) (cancel func(), err error)
 }
 
+// WaitBounds are the bounds of Stats.Waits: from a disk that only takes note to one that
+// has stopped.
+var WaitBounds = [...]time.Duration{
+	500 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
+	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, time.Second, 5 * time.Second,
+}
+
 // Stats are counts since the start and sizes now.
 type Stats struct {
 	Groups, Entries uint64        // committed
 	Bytes           uint64        // written in groups
 	LogBytes        int64         // held by logs, roughly
 	CommitWait      time.Duration // of the newest group: first Submit to durable
-	Full            bool          // as Store.Full
-	FreeBytes       uint64        // of the file system
-	Damaged         uint64
+	// Waits counts groups by their CommitWait: how many were within each of WaitBounds and
+	// not within the one before, and those beyond. WaitSum is all of them together.
+	Waits     [len(WaitBounds) + 1]uint64
+	WaitSum   time.Duration
+	Full      bool   // as Store.Full
+	FreeBytes uint64 // of the file system
+	Damaged   uint64
 }
 
 // Damage is one record that was not what had been written.

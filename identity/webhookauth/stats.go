@@ -1,6 +1,7 @@
 package webhookauth
 
 import (
+	"errors"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,16 @@ type Stats struct {
 type Failure struct {
 	Status int
 	Error  string
+}
+
+// FailureOf is the failure behind an error of Authenticate or Renew; ok is false for a
+// denial, and what is no error of this package.
+func FailureOf(err error) (f Failure, ok bool) {
+	failed, ok := errors.AsType[*failure](err)
+	if !ok {
+		return f, false
+	}
+	return Failure{failed.status, failed.class}, true
 }
 
 // maxFailures bounds the kinds of failures counted apart: the webhook chooses the

@@ -23,3 +23,14 @@ func (t *Tenants) ByThumbprint(namespace string, p *identity.Principal) bool {
 	c := n.registry.ByName(p.Client)
 	return c != nil && c.Scheme == identity.ThumbprintMatch
 }
+
+// ThroughputUnits are those of all namespaces, by name.
+func (t *Tenants) ThroughputUnits() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make(map[string]int, len(t.all))
+	for name, n := range t.all {
+		all[name] = max(1, n.noun().Capacity)
+	}
+	return all
+}

@@ -309,6 +309,13 @@ func testStats(t *testing.T, s store.Store) {
 	if st.Groups == 0 || st.Entries != 2 || st.Bytes < 8 || st.Full || st.Damaged != 0 || st.CommitWait <= 0 {
 		t.Errorf("Stats = %+v", st)
 	}
+	groups := uint64(0)
+	for _, n := range st.Waits {
+		groups += n
+	}
+	if groups != st.Groups || st.WaitSum < st.CommitWait {
+		t.Errorf("waits %v, %v in all, of %d groups", st.Waits, st.WaitSum, st.Groups)
+	}
 	if d := s.Damaged(); len(d) != 0 {
 		t.Errorf("Damaged = %v", d)
 	}

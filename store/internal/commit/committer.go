@@ -267,7 +267,7 @@ func (c *Committer) finish(g *Group) {
 	c.stats.Groups++
 	c.stats.Entries += uint64(g.Entries)
 	c.stats.Bytes += uint64(g.Bytes)
-	c.stats.CommitWait = time.Since(g.started)
+	c.waited(time.Since(g.started))
 	c.mu.Unlock()
 	for _, w := range waiters {
 		w.Committed(g.Ticket, nil)
@@ -275,6 +275,17 @@ func (c *Committer) finish(g *Group) {
 	c.mu.Lock()
 	c.spare = g
 	c.mu.Unlock()
+}
+
+// waited counts what a group has waited, once for all that share it. c.mu is held.
+func (c *Committer) waited(d time.Duration) {
+	c.stats.CommitWait = d
+	c.stats.WaitSum += d
+	i := 0
+	for i < len(store.WaitBounds) && d > store.WaitBounds[i] {
+		i++
+	}
+	c.stats.Waits[i]++
 }
 
 // Fail ends the store because of cause: an engine calls it when it learns of a
