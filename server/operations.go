@@ -66,9 +66,8 @@ func (s *Server) operationsHandler() http.Handler {
 		p := s.phase.Load()
 		tell(w, p, p.healthy)
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		p := s.phase.Load()
-		tell(w, p, p.ready)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		tellReady(w, r, s.phase.Load(), s.storeFull())
 	})
 	for path, h := range map[string]http.HandlerFunc{
 		"/debug/pprof/": pprof.Index, "/debug/pprof/cmdline": pprof.Cmdline, "/debug/pprof/profile": pprof.Profile,
@@ -85,6 +84,24 @@ func tell(w http.ResponseWriter, p *phase, ok bool) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"state": p.name, "ok": ok})
+}
+
+// tellReady says whether clients are served. With a full disk they are: sessions can fetch
+// what waits for them, which is what makes room, so nobody should be kept away from that
+// by default. Whoever sends publishers asks for durable=true, and is told.
+func tellReady(w http.ResponseWriter, r *http.Request, p *phase, full bool) {
+	if p.ready && full {
+		q := *p
+		q.name = "store_full"
+		p = &q
+	}
+	tell(w, p, p.ready && !(full && r.URL.Query().Get("durable") == "true"))
+}
+
+// storeFull says whether durable work is refused at the moment.
+func (s *Server) storeFull() bool {
+	st := s.disk.Load()
+	return st != nil && (*st).Full()
 }
 
 // localOnly keeps profiles, which show memory, to this machine even where the

@@ -67,6 +67,7 @@ type Server struct {
 	budget   *listener.Budget  // of connections; nil: no limit
 	ready    chan struct{}     // closed when ready
 	phase    atomic.Pointer[phase]
+	disk     atomic.Pointer[store.Store] // nil before it is open
 	began    time.Time
 
 	mu        sync.Mutex // guards what follows; held for a whole reload
@@ -147,6 +148,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.disk.Store(&st)
 	defer func() { err = errors.Join(err, s.closeStore(st)) }()
 	if err := s.openEvents(st); err != nil {
 		return err
