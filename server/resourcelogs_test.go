@@ -82,6 +82,13 @@ func TestResourceLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.press.Close()
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) { // else they are ended by the shutdown
+		if all, text := records(t, file); len(all[resourcelog.Disconnections]) == 2 {
+			break
+		} else if time.Since(begun) > 20*time.Second {
+			t.Fatalf("two clients have left, the log has\n%s", text)
+		}
+	}
 	f.end(t)
 
 	all, text := records(t, file+".1", file)
