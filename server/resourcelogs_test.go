@@ -209,3 +209,22 @@ func TestNoResourceLog(t *testing.T) {
 		}
 	}
 }
+
+// A listening is an Observer that counts what it is told.
+type listening struct{ refused, connected, disconnected int }
+
+func (l *listening) Refused(broker.Visit, error)              { l.refused++ }
+func (l *listening) Connected(broker.Visit)                   { l.connected++ }
+func (l *listening) Disconnected(broker.Visit, string, error) { l.disconnected++ }
+
+// TestChroniclerTellsOn: who listened before a resource log was written hears the same.
+func TestChroniclerTellsOn(t *testing.T) {
+	l := &listening{}
+	c := chronicler{Observer: l}
+	c.Refused(broker.Visit{}, errors.New("no"))
+	c.Connected(broker.Visit{})
+	c.Disconnected(broker.Visit{}, broker.Crashed, nil)
+	if *l != (listening{1, 1, 1}) {
+		t.Errorf("told %+v", *l)
+	}
+}
