@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -89,5 +90,23 @@ func TestUntracedIsFree(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestOutsideTraced: the span of a caller without a session comes to the Router, and says
+// what was published.
+func TestOutsideTraced(t *testing.T) {
+	all := traced(t, 1, func(t *testing.T, h *house, g *gazette) {
+		span := h.b.tracer.Start("POST", tracing.Server, tracing.Context{})
+		if _, err := h.b.Publish(tracing.With(context.Background(), span), "test", caller, &Post{Topic: "a", QoS: 1, Payload: []byte("12")}); err != nil {
+			t.Fatal(err)
+		}
+		if h.post(Post{Topic: "a", QoS: 1}); !slices.Equal(g.traced, []bool{true, false}) {
+			t.Errorf("the router was told of spans: %v", g.traced)
+		}
+		span.End()
+	})
+	if len(all) != 1 || all[0].Attributes["messaging.destination.name"] != "a" || all[0].Attributes["messaging.message.body.size"] != "2" {
+		t.Errorf("spans %+v", all)
 	}
 }
