@@ -210,6 +210,8 @@ func TestDashboardAndAlertsNameWhatIsThere(t *testing.T) {
 
 const watchConfig = `
 dev: {enabled: true}
+tracing: {endpoint: "http://127.0.0.1:1"}
+log: {resource: {file: resource.log}}
 listeners:
   mqtts: {namespace: default}
   wss: {namespace: default}
