@@ -89,6 +89,7 @@ func (x *mailbox) Done(seq uint64, it *session.Item, why session.Reason) {
 		if s := x.taps.Load(); s != nil {
 			tapDropped(s, seq, it, why)
 		}
+		x.tellLost(it, why)
 		x.lost(why)
 	}
 }
@@ -101,6 +102,7 @@ func (x *mailbox) Dropped(why session.Reason) {
 	if s := x.taps.Load(); s != nil {
 		tapDropped(s, 0, nil, why)
 	}
+	x.tellLost(nil, why)
 	x.lost(why)
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"gridmq/mqtt"
+	"gridmq/session"
 )
 
 // A Witness is told what clients were refused that are connected, by goroutines that have
@@ -12,6 +13,29 @@ type Witness interface {
 	// SubscribeRefused tells of the filters of one packet that had the same code. of is
 	// SUBSCRIBE or UNSUBSCRIBE.
 	SubscribeRefused(v Visit, of mqtt.Type, filters []string, code mqtt.Code)
+	// DeliveryFailed is told, with a lock held, of messages that a session was to get and
+	// does not, but for those that end with it. topic is empty where it is not known any
+	// more. A client that is away has no Transport.
+	DeliveryFailed(v Visit, topic string, qos byte, why session.Reason)
+}
+
+// tellLost tells the Witness of a message that the client does not get. it is nil for one
+// of QoS 0, of which the session has told nothing else. x.mu is held.
+func (x *mailbox) tellLost(it *session.Item, why session.Reason) {
+	if x.ns.b.witness == nil || why == session.Ended {
+		return
+	}
+	topic, qos := "", byte(0)
+	if it != nil {
+		if qos = it.QoS; it.Msg != nil {
+			topic = it.Msg.Topic
+		}
+	}
+	v := Visit{Namespace: x.ns.name, ClientID: x.clientID, Identity: &Identity{Name: x.owner}, Version: x.doc.Version}
+	if c := x.conn; c != nil {
+		v = c.visit()
+	}
+	x.ns.b.witness.DeliveryFailed(v, topic, qos, why)
 }
 
 // ByHTTP is the Transport of callers who have no session.

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"gridmq/mqtt"
+	"gridmq/session"
 )
 
 // A clerk is a Witness that writes down what it is told.
@@ -27,6 +29,10 @@ func (c *clerk) PublishRefused(v Visit, topic string, qos byte, code mqtt.Code, 
 
 func (c *clerk) SubscribeRefused(v Visit, of mqtt.Type, filters []string, code mqtt.Code) {
 	c.add("%s %v: %q 0x%02X", v.ClientID, of, filters, byte(code))
+}
+
+func (c *clerk) DeliveryFailed(v Visit, topic string, qos byte, why session.Reason) {
+	c.add("%s: not delivered: %s QoS %d %s", v.ClientID, topic, qos, reasonLabels[why])
 }
 
 // denial refuses what is secret.
@@ -61,11 +67,19 @@ func TestWitness(t *testing.T) {
 		d.unsubscribe("a/#/b")
 		h.post(Post{Topic: "secret", QoS: 1})
 		h.post(Post{Topic: "open", QoS: 1})
+		away := h.connect("away", expiry(1000))
+		away.subscribe("a", atQoS(1))
+		d.publish(text{topic: "a", payload: "x", qos: 1})
+		away.send(mqtt.AppendAck(nil, away.v, mqtt.PUBACK, want[*delivered](away).ID, mqtt.ImplementationSpecificError, ""))
+		away.disconnect(mqtt.Success)
+		d.publish(text{topic: "a", payload: "x", qos: 1, expiry: 1})
+		time.Sleep(5 * time.Second)
+		h.connect("away", expiry(1000)).quiet(time.Second)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		want := []string{
 			`pipe d: secret QoS 1 0x87 true`, `d SUBSCRIBE: ["a/#/b"] 0x8F`, `d SUBSCRIBE: ["secret" "secret/2"] 0x87`,
-			`d UNSUBSCRIBE: ["a/#/b"] 0x8F`, `http caller: secret QoS 1 0x87 true`,
+			`away: not delivered:  QoS 1 refused_by_client`, `away: not delivered: a QoS 1 expired`, `d UNSUBSCRIBE: ["a/#/b"] 0x8F`, `http caller: secret QoS 1 0x87 true`,
 		}
 		slices.Sort(want)
 		if slices.Sort(c.said); !slices.Equal(c.said, want) {

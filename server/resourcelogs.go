@@ -13,6 +13,7 @@ import (
 	"gridmq/internal/settings"
 	"gridmq/mqtt"
 	"gridmq/server/resourcelog"
+	"gridmq/session"
 )
 
 // Resource logs are made of what the broker and the gateway tell.
@@ -124,6 +125,20 @@ func (c chronicler) PublishRefused(v broker.Visit, topic string, qos byte, code 
 	if code == mqtt.NotAuthorized {
 		r.ResultDescription = "Topic name '" + resourcelog.Bounded(topic) + "' does not match any topicspaces"
 	}
+	r.Properties.TopicName, r.Properties.QoS = topic, &qos
+	c.log.Add(r)
+}
+
+// DeliveryFailed implements broker.Witness. The category is that of publishes, as Event Grid
+// has it; it is the receiver who is named.
+func (c chronicler) DeliveryFailed(v broker.Visit, topic string, qos byte, why session.Reason) {
+	if !c.log.Wants(resourcelog.FailedPublishes) {
+		return
+	}
+	r := c.record(v, resourcelog.FailedPublishes, "publish")
+	r.Identity.ClientIdentity = nameOf(v)
+	lost := losses[why]
+	r.ResultSignature, r.ResultDescription = lost.signature, lost.description
 	r.Properties.TopicName, r.Properties.QoS = topic, &qos
 	c.log.Add(r)
 }

@@ -21,6 +21,7 @@ import (
 	"gridmq/internal/settings"
 	"gridmq/mqtt"
 	"gridmq/server/resourcelog"
+	"gridmq/session"
 )
 
 // records are those of a resource log by category.
@@ -164,6 +165,11 @@ func TestSignatures(t *testing.T) {
 	} {
 		if got := signatureOf(err); got != want {
 			t.Errorf("%#v is %s, want %s", err, got, want)
+		}
+	}
+	for why := session.Refused; why < session.Ended; why++ {
+		if l := losses[why]; l.signature == "" || l.description == "" {
+			t.Errorf("a message lost because of %d has no class", why)
 		}
 	}
 	for status, want := range map[int]string{0: "ConnectionLost", 400: "ClientError", 401: "AuthnError", 403: "AuthzError", 429: "QuotaExceeded", 503: "ServiceError"} {

@@ -6,6 +6,7 @@ import (
 	"gridmq/broker"
 	"gridmq/identity"
 	"gridmq/mqtt"
+	"gridmq/session"
 )
 
 // Classes of errors (spec/limits-and-metrics.md, section 3).
@@ -47,6 +48,15 @@ func signatureOf(err error) string {
 		return signatures[e.Code]
 	}
 	return clientError
+}
+
+// losses are why messages were not delivered.
+var losses = map[session.Reason]struct{ signature, description string }{
+	session.Refused:   {clientError, "Delivery failed: the client has refused the message"},
+	session.Expired:   {clientError, "Delivery failed: the message has expired"},
+	session.TooLarge:  {clientError, "Delivery failed: the message is larger than the client takes"},
+	session.Overflow:  {quotaExceeded, "Delivery failed: the session queue is full"},
+	session.Withdrawn: {authorizationError, "Delivery failed: the subscription or its right has gone"},
 }
 
 // endings are the causes of gridmq_disconnects_total. Without a class the client has ended
