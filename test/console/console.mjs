@@ -252,7 +252,7 @@ try {
     await page.locator("button:focus", { hasText: "End session" }).waitFor(); // it is where it was
   });
   await step("what happened with a client is told", async () => {
-    await page.getByRole("row", { name: /disconnected administrative/ }).first().waitFor();
+    await page.getByRole("row", { name: /disconnected 0x98 administrative: the test is over/ }).first().waitFor();
     await menu("History");
     await page.getByRole("cell", { name: "in-the-page" }).first().waitFor();
     await page.getByLabel("Client, its whole name").fill("nobody-of-this-name");
