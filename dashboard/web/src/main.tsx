@@ -2,6 +2,7 @@ import { render } from "preact";
 import "./style/base.css";
 import "./style/shell.css";
 import "./style/parts.css";
+import "./style/trace.css";
 import { App } from "./app";
 import { resume } from "./state/session";
 import "./state/theme";

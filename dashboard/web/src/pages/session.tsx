@@ -6,6 +6,7 @@ import { messageOf, useLoad } from "../ui/load";
 import { Ask, Empty, Head, Pairs, Panel, Problem, State, When } from "../ui/parts";
 import { HistoryTable } from "../ui/history";
 import { Table } from "../ui/table";
+import { TracePanel } from "../ui/trace";
 
 /** SessionPage is one session: what it is, what it subscribes to, and how to end it. */
 export function SessionPage({ ns, client }: { ns: string; client: string }) {
@@ -100,6 +101,7 @@ export function SessionPage({ ns, client }: { ns: string; client: string }) {
           />
         </Panel>
       )}
+      <TracePanel ns={ns} client={client} />
       <Panel title="History">
         <Problem text={past.problem} />
         <HistoryTable ns={ns} rows={past.value ?? []} loading={past.loading && !past.value} one />
