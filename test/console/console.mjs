@@ -226,9 +226,12 @@ try {
     await page.getByRole("link", { name: "telemetry" }).click();
     await page.getByRole("link", { name: "New event subscription" }).click();
     await field("name").fill("billing");
-    await field("properties.deliveryConfiguration.queue.deadLetterDestinationWithResourceIdentity").fill(
-      JSON.stringify({ deadLetterDestination: { endpointType: "StorageBlob", properties: { resourceId: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/letters", blobContainerName: "dead" } } }),
-    );
+    const letters = "properties.deliveryConfiguration.queue.deadLetterDestinationWithResourceIdentity.deadLetterDestination";
+    await field(`${letters}.endpointType`).selectOption("StorageBlob");
+    await field(`${letters}.properties.resourceId`).fill("letters");
+    await field(`${letters}.properties.blobContainerName`).fill("Dead");
+    await fault("lower-case letters");
+    await field(`${letters}.properties.blobContainerName`).fill("dead");
     await page.getByText("Would be created.").waitFor();
     await page.getByRole("button", { name: "Create" }).click();
     await page.getByRole("link", { name: "billing" }).waitFor();

@@ -66,7 +66,7 @@ export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
           </>
         );
       default:
-        return <input {...common} autocomplete="off" spellcheck={false} placeholder={f.placeholder} value={words} onInput={(e) => onValue(e.currentTarget.value || undefined)} />;
+        return <input {...common} autocomplete="off" spellcheck={false} placeholder={f.placeholder} value={inShort(f, words)} onInput={(e) => onValue(inFull(f, e.currentTarget.value) || undefined)} />;
     }
   };
   return (
@@ -88,6 +88,10 @@ export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
     </div>
   );
 }
+
+/** inShort leaves out what a value begins with mostly; inFull puts it before a plain name. */
+const inShort = (f: Field, value: string): string => (f.brief && value.startsWith(f.brief) ? value.slice(f.brief.length) : value);
+const inFull = (f: Field, typed: string): string => (f.brief && typed && !typed.includes("/") ? f.brief + typed : typed);
 
 interface Common {
   id: string;
