@@ -66,24 +66,26 @@ export function SessionPage({ ns, client }: { ns: string; client: string }) {
               <a href={link("ns", ns, "access", s.client ?? s.authenticationName)}>What may it do?</a>
             </p>
           </Panel>
-          <Panel title="Queue">
-            <Pairs
-              of={[
-                ["Messages that wait", count(s.queuedMessages)],
-                ["Bytes", bytes(s.queuedBytes)],
-                ["Sent, not acknowledged", count(s.inFlightMessages)],
-              ]}
-            />
-          </Panel>
-          <Panel title="Disconnect">
-            <p class="hint">The client is told 0x98 and the reason; the session stays, and the client may come back.</p>
-            <div class="row">
-              <input aria-label="Reason" placeholder="Reason, told to the client" maxLength={256} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
-              <button type="button" class="danger" disabled={!s.connected} onClick={() => void act(() => disconnect(ns, client, reason), again)}>
-                Disconnect
-              </button>
-            </div>
-          </Panel>
+          <div>
+            <Panel title="Queue">
+              <Pairs
+                of={[
+                  ["Messages that wait", count(s.queuedMessages)],
+                  ["Bytes", bytes(s.queuedBytes)],
+                  ["Sent, not acknowledged", count(s.inFlightMessages)],
+                ]}
+              />
+            </Panel>
+            <Panel title="Disconnect">
+              <p class="hint">The client is told 0x98 and the reason; the session stays, and the client may come back.</p>
+              <div class="row">
+                <input aria-label="Reason" placeholder="Reason, told to the client" maxLength={256} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
+                <button type="button" class="danger" disabled={!s.connected} onClick={() => void act(() => disconnect(ns, client, reason), again)}>
+                  Disconnect
+                </button>
+              </div>
+            </Panel>
+          </div>
         </div>
       )}
       {s && (

@@ -13,7 +13,8 @@ interface Props {
 
 export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
   const id = useId();
-  const described = [f.hint && `${id}-hint`, fault && `${id}-fault`].filter(Boolean).join(" ") || undefined;
+  const hint = f.hint && !fault.includes(f.hint) ? f.hint : ""; // the fault may say the same
+  const described = [hint && `${id}-hint`, fault && `${id}-fault`].filter(Boolean).join(" ") || undefined;
   const common = { id, name: f.path, "aria-describedby": described, "aria-invalid": fault !== "" };
   const words = text(doc, f.path);
   const input = () => {
@@ -79,9 +80,9 @@ export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
             {fault}
           </p>
         )}
-        {f.hint && (
+        {hint && (
           <p class="hint" id={`${id}-hint`}>
-            {f.hint}
+            {hint}
           </p>
         )}
       </div>
