@@ -2,11 +2,12 @@
 // the console, the browser and a folder for its profile are in the environment.
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { everyPage, headingFirst, sound } from "./access.mjs";
 import { address, context, faults, open, page, pictures, said, token } from "./browser.mjs";
 import { rejectOne, received } from "./events.mjs";
 import { hands, secret } from "./hands.mjs";
 import { signOutEndsAll, traceAClient } from "./trace.mjs";
-import { takePictures, walkNarrow } from "./walk.mjs";
+import { alsoPicture, takePictures, walkNarrow } from "./walk.mjs";
 
 const { create, dialog, fault, field, heading, menu, publish, reconnect, subscribe } = hands(page);
 
@@ -29,6 +30,8 @@ try {
     await field("token").fill("gmq_wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
     await fault("not valid");
+    await sound();
+    await alsoPicture("signin");
   });
   await step("sign in, with the keyboard alone", async () => {
     await page.reload();
@@ -69,6 +72,8 @@ try {
     await field("name").fill("lamps");
     await field("properties.query").fill("attributes.kind =");
     await fault("column");
+    await sound();
+    await alsoPicture("group-wrong");
   });
   await step("create a client, a group, a topic space and bindings", async () => {
     await create("Clients", "lamp-1", { "properties.attributes": '{"kind": "lamp"}', "properties.gridmq.password": secret });
@@ -149,6 +154,8 @@ try {
     await change.locator('[name="properties.topicSpaceName"]').fill("own-telemetry");
     const then = page.locator(".verdict", { hasText: "With the changes" });
     await then.locator(".answer", { hasText: "Allowed" }).waitFor();
+    await sound();
+    await alsoPicture("access-suppose");
     await page.locator(".verdict", { hasText: "Now" }).locator(".answer", { hasText: "Refused" }).waitFor();
   });
   await step("deleting a binding says first who would lose what", async () => {
@@ -156,6 +163,8 @@ try {
     await page.getByRole("link", { name: "lamps-obey" }).click();
     await page.getByRole("button", { name: "Delete…" }).click();
     await page.getByRole("cell", { name: "subscription lamps/lamp-1/#" }).waitFor();
+    await sound();
+    await alsoPicture("binding-delete");
     await page.getByRole("button", { name: "Keep it" }).click();
   });
   await step("the session is there, and is ended with a reason", async () => {
@@ -192,6 +201,8 @@ try {
     await button.focus();
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();
+    await sound();
+    await alsoPicture("dialog");
     for (const key of ["Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"]) {
       await page.keyboard.press(key);
       assert(await page.evaluate(() => document.activeElement?.closest("dialog")), `${key} leaves the dialog`);
@@ -231,6 +242,8 @@ try {
     await field(`${letters}.properties.resourceId`).fill("letters");
     await field(`${letters}.properties.blobContainerName`).fill("Dead");
     await fault("lower-case letters");
+    await sound();
+    await alsoPicture("event-subscription-wrong");
     await field(`${letters}.properties.blobContainerName`).fill("dead");
     await page.getByText("Would be created.").waitFor();
     await page.getByRole("button", { name: "Create" }).click();
@@ -243,7 +256,8 @@ try {
     await letter.getByText("Event was rejected.").first().waitFor();
     await letter.getByRole("button", { name: "Show" }).click();
     await letter.locator(".payload", { hasText: "lamps/lamp-1/broken" }).waitFor();
-    if (pictures) await page.screenshot({ path: join(pictures, "letter.png") });
+    await sound();
+    await alsoPicture("letter");
     await dialog("Replay", "Publish again", letter);
     await page.getByText("Published 1 event again.").waitFor();
     await page.getByText("No dead letters").waitFor();
@@ -270,6 +284,8 @@ try {
     await page.getByRole("row", { name: /robot-reads.*Reader.*namespaces\/quickstart/ }).waitFor();
   });
   await step("no page is too wide for a narrow screen", walkNarrow);
+  await step("another page begins at its heading", headingFirst);
+  await step("axe finds nothing on any page", everyPage);
   if (pictures) await step("pictures", takePictures);
   await step("sign out forgets the token", async () => {
     await page.getByRole("button", { name: "Sign out" }).click();

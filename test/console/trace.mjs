@@ -1,7 +1,9 @@
 // The trace of a client. The client is in a tab of its own, as a trace ends with its page.
 import assert from "node:assert/strict";
+import { sound } from "./access.mjs";
 import { address, context, hrefOf, open, page, token } from "./browser.mjs";
 import { hands } from "./hands.mjs";
+import { alsoPicture } from "./walk.mjs";
 
 const client = "watched";
 const session = ["ns", "quickstart", "sessions", client];
@@ -54,6 +56,8 @@ export async function traceAClient() {
   await page.bringToFront();
   await page.locator(".trace li.wrong", { hasText: "REFUSED: publish" }).first().waitFor();
 
+  await sound();
+  await alsoPicture("trace");
   const pause = page.getByRole("button", { name: "Pause" });
   await pause.click();
   await say("lamps/lamp-1/held", "kept for later");
