@@ -60,6 +60,7 @@ export async function walkNarrow() {
     await show(path);
     const by = await tooWide();
     if (by > 0) wide[name] = by;
+    assert.equal(await page.locator("td:empty:visible").count(), 0, `${name} has titles without anything beside them`);
   }
   // The menu is behind a button there; Escape closes it.
   await page.getByRole("button", { name: "Menu" }).click();
