@@ -77,15 +77,16 @@ type conn struct {
 	expiry    uint32                // of the session, as the client set it last
 	goodbye   bool                  // the client sent DISCONNECT without asking for its will
 	active    atomic.Int64
-	keep      int64        // keep alive, ms, with its half on top; 0: none
-	tending   *deadline    // keep alive, and calm
-	renewal   *deadline    // when the credential ends
-	ended     atomic.Bool  // end was called
-	worked    atomic.Bool  // this goroutine has: its stack is large
-	poked     atomic.Bool  // the read deadline only wakes the reader
-	why       atomic.Value // cause
-	epoch     uint64       // of the session, from the time when this is its connection
-	told      told         // to the Observer
+	keep      int64                      // keep alive, ms, with its half on top; 0: none
+	tending   *deadline                  // keep alive, and calm
+	renewal   *deadline                  // when the credential ends
+	ended     atomic.Bool                // end was called
+	worked    atomic.Bool                // this goroutine has: its stack is large
+	poked     atomic.Bool                // the read deadline only wakes the reader
+	why       atomic.Value               // cause
+	notice    atomic.Pointer[mqtt.Error] // what was said when it was ended from outside; nil: nothing
+	epoch     uint64                     // of the session, from the time when this is its connection
+	told      told                       // to the Observer
 
 	last    *route // of the topic before
 	allowed verdictCache

@@ -18,6 +18,9 @@ func (c *conn) endSaying(code mqtt.Code, why cause, reason string) {
 	if !c.ended.CompareAndSwap(false, true) {
 		return
 	}
+	if reason != "" {
+		c.notice.Store(&mqtt.Error{Op: "end connection", Code: code, Err: discreet{reason, errors.New(reason)}})
+	}
 	c.why.Store(why)
 	c.b.mu.Lock()
 	_, there := c.b.conns[c]
@@ -116,8 +119,17 @@ func (c *conn) leave(err error) {
 	c.b.metrics.disconnected(c.peer.Transport, c.v)
 	c.debug("connection ended", "why", string(why), "err", err)
 	c.retract(why, err)
-	c.tapGone(why, err)
+	c.tapGone(why, c.behind(err))
 	c.ns.detach(c)
+}
+
+// behind is the error behind the end: what was said when it was ended from outside, which
+// says more than that the reader then found the connection closed.
+func (c *conn) behind(err error) error {
+	if said := c.notice.Load(); said != nil {
+		return said
+	}
+	return err
 }
 
 // closedByPeer asks transports that can tell a farewell from a loss.

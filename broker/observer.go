@@ -30,7 +30,7 @@ type Observer interface {
 	Refused(v Visit, err error)
 	Connected(v Visit)
 	// Disconnected tells why, as gridmq_disconnects_total does, and the error
-	// behind it if there is one. [Crashed] is why for who was connected when the broker
+	// behind it if there is one; of an end from outside, what the client is told. [Crashed] is why for who was connected when the broker
 	// last ended without saying so; that is told by New and Open, which wait for it.
 	Disconnected(v Visit, why string, err error)
 }
@@ -77,7 +77,7 @@ func (c *conn) retract(otherwise cause, err error) {
 		if why == causeLost {
 			why = otherwise
 		}
-		c.b.observer.Disconnected(c.visit(), string(why), err)
+		c.b.observer.Disconnected(c.visit(), string(why), c.behind(err))
 	}
 	c.told.gone = true
 }

@@ -21,11 +21,12 @@ import (
 type diary struct {
 	t tb
 
-	mu   sync.Mutex
-	deaf bool              // hears nothing: a crash
-	last map[string]uint64 // epoch by client identifier
-	here map[string]bool
-	said []string // "+a", "-a why"
+	mu     sync.Mutex
+	deaf   bool              // hears nothing: a crash
+	last   map[string]uint64 // epoch by client identifier
+	here   map[string]bool
+	said   []string // "+a", "-a why"
+	behind error    // the newest end
 }
 
 func newDiary(t tb) *diary {
@@ -47,7 +48,7 @@ func (d *diary) Connected(v Visit) {
 	d.said = append(d.said, "+"+v.ClientID)
 }
 
-func (d *diary) Disconnected(v Visit, why string, _ error) {
+func (d *diary) Disconnected(v Visit, why string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.deaf {
@@ -58,6 +59,7 @@ func (d *diary) Disconnected(v Visit, why string, _ error) {
 	}
 	d.here[v.ClientID] = false
 	d.said = append(d.said, "-"+v.ClientID+" "+why)
+	d.behind = err
 }
 
 func (d *diary) listen(on bool) {
@@ -244,4 +246,29 @@ func TestObservedHistory(t *testing.T) {
 			})
 		})
 	})
+}
+
+// What an operator says to a client is what is told of the end, also when the session goes
+// with the connection.
+func TestObservedReason(t *testing.T) {
+	ends := map[string]func(h *house){
+		"disconnected": func(*house) {},
+		"deleted":      func(h *house) { h.b.EndSession("test", "a") },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			observed(t, func(t *testing.T, h *house, seen *diary) {
+				d := h.connect("a", expiry(1000))
+				h.b.Disconnect("test", "a", mqtt.AdministrativeAction, "firmware update")
+				end(h)
+				<-d.gone
+				synctest.Wait()
+				seen.expect(t, "+a", "-a administrative")
+				refusal, ok := errors.AsType[*mqtt.Error](seen.behind)
+				if !ok || refusal.Code != mqtt.AdministrativeAction || Reason(refusal) != "firmware update" {
+					t.Errorf("behind it is %v, want the code and the reason", seen.behind)
+				}
+			})
+		})
+	}
 }

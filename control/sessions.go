@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"gridmq/control/audit"
 )
@@ -145,6 +146,9 @@ func (c *call) reason() (string, error) {
 	}
 	if len([]rune(body.Reason)) > maxReason {
 		return "", refuse(http.StatusBadRequest, codeInvalid, "reason may have %d characters.", maxReason).at("reason")
+	}
+	if strings.ContainsFunc(body.Reason, unicode.IsControl) { // a client may end a connection for them [MQTT-1.5.4-2]
+		return "", refuse(http.StatusBadRequest, codeInvalid, "reason may not have control characters, such as line ends.").at("reason")
 	}
 	if body.Reason == "" {
 		body.Reason = "ended by an operator"

@@ -229,7 +229,7 @@ func (t *Tenants) remember(v broker.Visit, e happening) {
 func (t *Tenants) rememberEnd(v broker.Visit, why string, err error) {
 	e := happening{what: control.WasDisconnected, reason: why}
 	if err != nil {
-		if e.code = codeOf(err); e.code != "" { // a refused packet; else the network's words, which say less than why
+		if e.code = codeOf(err); e.code != "" { // a refused packet, or what an operator said; else the network's words, which say less than why
 			e.reason = why + ": " + reasonOf(err)
 		}
 	}

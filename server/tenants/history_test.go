@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"gridmq/broker"
 	"gridmq/control"
@@ -58,6 +61,23 @@ func TestHistory(t *testing.T) {
 	b.t.Connected(visitOf("late"))
 	if got := b.history(""); len(got) != 0 {
 		t.Errorf("of a namespace that is gone: %+v", got)
+	}
+}
+
+// What an operator said is in the history: as much of it as has room, in one line.
+func TestHistoryReason(t *testing.T) {
+	b := historyBench(t)
+	said := func(text string) error {
+		return &mqtt.Error{Op: "end connection", Code: mqtt.AdministrativeAction, Err: errors.New(text)}
+	}
+	b.t.Connected(visitOf("lamp"))
+	b.t.Disconnected(visitOf("lamp"), "administrative", said("firmware\x1b[2J\nupdate "+strings.Repeat("\u00e9", 1000)))
+	got := b.history("lamp")[0]
+	if got.Code != "0x98" || !strings.HasPrefix(got.Reason, "administrative: ") || !strings.Contains(got.Reason, "firmware [2J update") {
+		t.Errorf("disconnected because of %q %q", got.Code, got.Reason)
+	}
+	if len(got.Reason) > 600 || !utf8.ValidString(got.Reason) || strings.ContainsFunc(got.Reason, unicode.IsControl) {
+		t.Errorf("%d bytes, valid: %v: %q", len(got.Reason), utf8.ValidString(got.Reason), got.Reason)
 	}
 }
 

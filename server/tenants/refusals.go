@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"gridmq/broker"
 	"gridmq/control"
@@ -123,7 +124,17 @@ func reasonOf(err error) string {
 	return shortened(broker.Reason(err), 512)
 }
 
-func shortened(s string, most int) string { return s[:min(len(s), most)] }
+// shortened is at most so many bytes of a text from outside, in one line: whole characters,
+// and none that moves the cursor of who reads it.
+func shortened(s string, most int) string {
+	s = strings.ToValidUTF8(s[:min(len(s), most)], "")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
 
 // Refusals implements control.RefusalLog.
 func (t *Tenants) Refusals(_ context.Context, namespace string, limit int) (all []control.Refusal, err error) {

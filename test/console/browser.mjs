@@ -19,24 +19,30 @@ export const page = context.pages()[0] ?? (await context.newPage());
 // Whatever the policy refuses, and whatever goes elsewhere, is a fault of the console.
 export const faults = [];
 export const said = []; // for whoever looks for the cause
-page.on("console", (m) => {
-  said.push(`${m.type()}: ${m.text()}`);
-  // The browser itself writes a line for every answer of 4xx and 5xx, which the page shows in its own words.
-  if (m.type() === "error" && !/^Failed to load resource: the server responded with a status of 4/.test(m.text())) faults.push(`console: ${m.text()}`);
-  else if (/Content Security Policy|Trusted ?Type/i.test(m.text())) faults.push(`console: ${m.text()}`);
-});
-page.on("pageerror", (e) => faults.push(`error in the page: ${e.message}`));
 const ours = new URL(address);
-page.on("request", (r) => {
-  const url = new URL(r.url());
-  if (url.hostname !== ours.hostname) faults.push(`request to ${url.origin}`);
-  if (r.url().includes(token)) faults.push("a request has the token in its URL");
-});
-page.on("websocket", (w) => {
-  if (new URL(w.url()).hostname !== ours.hostname) faults.push(`WebSocket to ${w.url()}`);
-});
+function watch(tab) {
+  tab.on("console", (m) => {
+    said.push(`${m.type()}: ${m.text()}`);
+    // The browser itself writes a line for every answer of 4xx and 5xx, which the page shows in its own words.
+    if (m.type() === "error" && !/^Failed to load resource: the server responded with a status of 4/.test(m.text())) faults.push(`console: ${m.text()}`);
+    else if (/Content Security Policy|Trusted ?Type/i.test(m.text())) faults.push(`console: ${m.text()}`);
+  });
+  tab.on("pageerror", (e) => faults.push(`error in the page: ${e.message}`));
+  tab.on("request", (r) => {
+    const url = new URL(r.url());
+    if (url.hostname !== ours.hostname) faults.push(`request to ${url.origin}`);
+    if (r.url().includes(token)) faults.push("a request has the token in its URL");
+  });
+  tab.on("websocket", (w) => {
+    if (new URL(w.url()).hostname !== ours.hostname) faults.push(`WebSocket to ${w.url()}`);
+  });
+}
+watch(page);
+context.on("page", watch);
 
 /** open goes to a page of the console by its path behind the #. */
 export async function open(...path) {
-  await page.goto(`${address}#/${path.map(encodeURIComponent).join("/")}`);
+  await page.goto(hrefOf(...path));
 }
+
+export const hrefOf = (...path) => `${address}#/${path.map(encodeURIComponent).join("/")}`;

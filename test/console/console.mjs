@@ -2,16 +2,14 @@
 // the console, the browser and a folder for its profile are in the environment.
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { everyPage, headingFirst, sound } from "./access.mjs";
 import { address, context, faults, open, page, pictures, said, token } from "./browser.mjs";
 import { rejectOne, received } from "./events.mjs";
-import { takePictures, walkNarrow } from "./walk.mjs";
+import { hands, secret } from "./hands.mjs";
+import { signOutEndsAll, traceAClient } from "./trace.mjs";
+import { alsoPicture, takePictures, walkNarrow } from "./walk.mjs";
 
-const secret = "a long phrase that nobody guesses";
-
-const field = (name) => page.locator(`[name="${name}"]`);
-const fault = (text) => page.locator(".fault", { hasText: text }).first().waitFor();
-const menu = (name) => page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
-const heading = (name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+const { create, dialog, fault, field, heading, menu, publish, reconnect, subscribe } = hands(page);
 
 async function step(name, what) {
   const began = Date.now();
@@ -26,60 +24,14 @@ async function step(name, what) {
   console.log(`ok ${name} (${Date.now() - began} ms)`);
 }
 
-/** create fills the form of a new resource and sends it. */
-async function create(list, name, values) {
-  await menu(list);
-  await heading(list);
-  await page.getByRole("link", { name: /^New / }).first().click();
-  await field("name").fill(name);
-  for (const [path, value] of Object.entries(values)) {
-    const input = field(path);
-    if ((await input.evaluate((e) => e.tagName)) === "SELECT") await input.selectOption(value);
-    else await input.fill(value);
-  }
-  await page.getByText("Would be created.").waitFor();
-  await page.getByRole("button", { name: "Create" }).click();
-  await heading(name);
-}
-
-/** dialog presses a button, and says yes in the dialog that comes. */
-async function dialog(label, yes, within = page) {
-  await within.getByRole("button", { name: label, exact: true }).first().click();
-  await page.getByRole("dialog").getByRole("button", { name: yes, exact: true }).click();
-}
-
-/** reconnect has the live client connect as lamp-1. */
-async function reconnect(clientId, kept = "") {
-  await field("clientId").fill(clientId);
-  await field("kept").fill(kept);
-  await page.getByLabel("Clean start").setChecked(kept === "");
-  await field("username").fill("lamp-1");
-  await field("password").fill(secret);
-  await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await field("publish-topic").waitFor();
-}
-
-async function subscribe(filter) {
-  await field("filter").fill(filter);
-  await page.getByRole("button", { name: "Subscribe" }).click();
-  await page.locator(".subscriptions", { hasText: filter }).waitFor();
-}
-
-/** publish has the live client publish, and waits for the acknowledgement. */
-async function publish(topic, payload, retain = false) {
-  await field("publish-topic").fill(topic);
-  await field("payload").fill(payload);
-  await page.getByLabel("Retain").setChecked(retain);
-  await page.getByRole("button", { name: "Publish", exact: true }).click();
-  await page.locator(".messages li.out", { hasText: topic }).first().waitFor();
-}
-
 try {
   await step("a wrong token is told where it was typed", async () => {
     await page.goto(address);
     await field("token").fill("gmq_wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
     await fault("not valid");
+    await sound();
+    await alsoPicture("signin");
   });
   await step("sign in, with the keyboard alone", async () => {
     await page.reload();
@@ -120,6 +72,8 @@ try {
     await field("name").fill("lamps");
     await field("properties.query").fill("attributes.kind =");
     await fault("column");
+    await sound();
+    await alsoPicture("group-wrong");
   });
   await step("create a client, a group, a topic space and bindings", async () => {
     await create("Clients", "lamp-1", { "properties.attributes": '{"kind": "lamp"}', "properties.gridmq.password": secret });
@@ -200,6 +154,8 @@ try {
     await change.locator('[name="properties.topicSpaceName"]').fill("own-telemetry");
     const then = page.locator(".verdict", { hasText: "With the changes" });
     await then.locator(".answer", { hasText: "Allowed" }).waitFor();
+    await sound();
+    await alsoPicture("access-suppose");
     await page.locator(".verdict", { hasText: "Now" }).locator(".answer", { hasText: "Refused" }).waitFor();
   });
   await step("deleting a binding says first who would lose what", async () => {
@@ -207,6 +163,8 @@ try {
     await page.getByRole("link", { name: "lamps-obey" }).click();
     await page.getByRole("button", { name: "Delete…" }).click();
     await page.getByRole("cell", { name: "subscription lamps/lamp-1/#" }).waitFor();
+    await sound();
+    await alsoPicture("binding-delete");
     await page.getByRole("button", { name: "Keep it" }).click();
   });
   await step("the session is there, and is ended with a reason", async () => {
@@ -243,6 +201,8 @@ try {
     await button.focus();
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();
+    await sound();
+    await alsoPicture("dialog");
     for (const key of ["Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"]) {
       await page.keyboard.press(key);
       assert(await page.evaluate(() => document.activeElement?.closest("dialog")), `${key} leaves the dialog`);
@@ -252,7 +212,7 @@ try {
     await page.locator("button:focus", { hasText: "End session" }).waitFor(); // it is where it was
   });
   await step("what happened with a client is told", async () => {
-    await page.getByRole("row", { name: /disconnected administrative/ }).first().waitFor();
+    await page.getByRole("row", { name: /disconnected 0x98 administrative: the test is over/ }).first().waitFor();
     await menu("History");
     await page.getByRole("cell", { name: "in-the-page" }).first().waitFor();
     await page.getByLabel("Client, its whole name").fill("nobody-of-this-name");
@@ -270,14 +230,21 @@ try {
     await menu("Slow subscribers");
     await page.getByRole("row", { name: /sleeper.*away.* 1 / }).waitFor();
   });
+  await step("what a client does is watched, paused and stopped", traceAClient);
+  await step("signing out ends the live client and the trace", signOutEndsAll);
   await step("an event that is rejected becomes a dead letter, and is replayed", async () => {
     await menu("Topics");
     await page.getByRole("link", { name: "telemetry" }).click();
     await page.getByRole("link", { name: "New event subscription" }).click();
     await field("name").fill("billing");
-    await field("properties.deliveryConfiguration.queue.deadLetterDestinationWithResourceIdentity").fill(
-      JSON.stringify({ deadLetterDestination: { endpointType: "StorageBlob", properties: { resourceId: "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/letters", blobContainerName: "dead" } } }),
-    );
+    const letters = "properties.deliveryConfiguration.queue.deadLetterDestinationWithResourceIdentity.deadLetterDestination";
+    await field(`${letters}.endpointType`).selectOption("StorageBlob");
+    await field(`${letters}.properties.resourceId`).fill("letters");
+    await field(`${letters}.properties.blobContainerName`).fill("Dead");
+    await fault("lower-case letters");
+    await sound();
+    await alsoPicture("event-subscription-wrong");
+    await field(`${letters}.properties.blobContainerName`).fill("dead");
     await page.getByText("Would be created.").waitFor();
     await page.getByRole("button", { name: "Create" }).click();
     await page.getByRole("link", { name: "billing" }).waitFor();
@@ -289,7 +256,8 @@ try {
     await letter.getByText("Event was rejected.").first().waitFor();
     await letter.getByRole("button", { name: "Show" }).click();
     await letter.locator(".payload", { hasText: "lamps/lamp-1/broken" }).waitFor();
-    if (pictures) await page.screenshot({ path: join(pictures, "letter.png") });
+    await sound();
+    await alsoPicture("letter");
     await dialog("Replay", "Publish again", letter);
     await page.getByText("Published 1 event again.").waitFor();
     await page.getByText("No dead letters").waitFor();
@@ -316,6 +284,8 @@ try {
     await page.getByRole("row", { name: /robot-reads.*Reader.*namespaces\/quickstart/ }).waitFor();
   });
   await step("no page is too wide for a narrow screen", walkNarrow);
+  await step("another page begins at its heading", headingFirst);
+  await step("axe finds nothing on any page", everyPage);
   if (pictures) await step("pictures", takePictures);
   await step("sign out forgets the token", async () => {
     await page.getByRole("button", { name: "Sign out" }).click();

@@ -6,7 +6,7 @@ import { open, page, pictures } from "./browser.mjs";
 
 const ns = (...rest) => ["ns", "quickstart", ...rest];
 
-const pages = {
+export const pages = {
   overview: ["overview"],
   sessions: ns("sessions"),
   session: ns("sessions", "in-the-page"),
@@ -29,6 +29,7 @@ const pages = {
   bans: ns("bans"),
   topics: ns("topics"),
   topic: ns("topics", "telemetry"),
+  "event-subscription-new": ns("topics", "telemetry", "+"),
   "event-subscription": ns("topics", "telemetry", "billing"),
   letters: ns("letters"),
   settings: ns("settings"),
@@ -41,7 +42,7 @@ const pages = {
 };
 
 /** show opens a page and waits until it has read what it shows. */
-async function show(path) {
+export async function show(path) {
   await open(...path);
   await page.waitForFunction(
     (hash) => location.hash === hash && document.querySelector("#page h1") && !/Reading…/.test(document.getElementById("page")?.innerText ?? ""),
@@ -54,35 +55,62 @@ const tooWide = () => page.evaluate(() => Math.max(...[document.documentElement,
 
 export async function walkNarrow() {
   const wide = {};
-  await page.setViewportSize({ width: 390, height: 800 });
+  await page.setViewportSize({ width: 360, height: 740 });
   for (const [name, path] of Object.entries(pages)) {
     await show(path);
     const by = await tooWide();
     if (by > 0) wide[name] = by;
+    assert.equal(await page.locator("td:empty:visible").count(), 0, `${name} has titles without anything beside them`);
   }
   // The menu is behind a button there; Escape closes it.
   await page.getByRole("button", { name: "Menu" }).click();
   await page.getByRole("link", { name: "Overview" }).waitFor();
+  if (pictures) await page.screenshot({ path: join(pictures, "menu-narrow-light.png") });
   await page.keyboard.press("Escape");
   await page.getByRole("link", { name: "Overview" }).waitFor({ state: "hidden" });
   await page.setViewportSize({ width: 1280, height: 860 });
   assert.deepEqual(wide, {}, "pages that have to be scrolled sideways, by so many pixels");
 }
 
+/** picture takes the whole of what is open, as high as it is, in both colours. */
+async function picture(name, width, height) {
+  await page.setViewportSize({ width, height });
+  const more = await page.evaluate(() => {
+    const e = document.getElementById("page") ?? document.documentElement;
+    return e.scrollHeight - e.clientHeight;
+  });
+  if (more > 0) await page.setViewportSize({ width, height: Math.min(height + more, 5000) });
+  await page.mouse.move(width - 2, height - 2); // over nothing
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" }); // colours change at once
+    await page.screenshot({ path: join(pictures, `${name}-${width > 760 ? "wide" : "narrow"}-${colorScheme}.png`) });
+  }
+}
+
+const shapes = [
+  [1440, 900],
+  [360, 740],
+];
+
 export async function takePictures() {
   mkdirSync(pictures, { recursive: true });
-  for (const [shape, width, height] of [["wide", 1280, 860], ["narrow", 390, 800]]) {
-    await page.setViewportSize({ width, height });
+  for (const [width, height] of shapes) {
     for (const [name, path] of Object.entries(pages)) {
+      await page.setViewportSize({ width, height });
       await show(path);
-      await page.mouse.move(width - 2, height - 2); // over nothing
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme });
-        await page.waitForTimeout(120); // colours change softly
-        await page.screenshot({ path: join(pictures, `${name}-${shape}-${colorScheme}.png`) });
-      }
+      await picture(name, width, height);
     }
   }
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize({ width: 1280, height: 860 });
+}
+
+/** alsoPicture takes pictures of what only a step has open, when they are wanted. */
+export async function alsoPicture(name) {
+  if (!pictures) return;
+  const before = page.viewportSize();
+  mkdirSync(pictures, { recursive: true });
+  for (const shape of shapes) await picture(name, ...shape);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(before);
 }

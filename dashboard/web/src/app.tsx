@@ -1,5 +1,5 @@
 import { Fragment, type ComponentChild } from "preact";
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { namespaces, readNamespaces } from "./state/namespaces";
 import { go, link, route } from "./state/route";
 import { watch } from "./state/samples";
@@ -8,6 +8,7 @@ import { useStore } from "./state/store";
 import { nextTheme, theme } from "./state/theme";
 import { pageFor, namespacePages, processPages, type Entry } from "./pages";
 import { SignIn } from "./pages/signin";
+import { turnToHeading } from "./ui/heading";
 import { messageOf } from "./ui/load";
 import { Problem } from "./ui/parts";
 
@@ -34,9 +35,12 @@ function Shell({ name }: { name: string }) {
     read();
     return watch();
   }, []);
+  const first = useRef(true);
   useEffect(() => {
     setOpen(false);
     document.getElementById("page")?.scrollTo(0, 0);
+    if (!first.current) turnToHeading(); // a page that is loaded begins at its top
+    first.current = false;
   }, [at]);
 
   // In the same turn as the menu appears: who presses Escape at once means it, too.

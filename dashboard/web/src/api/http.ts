@@ -46,40 +46,65 @@ export function useToken(token: string, expired: () => void): void {
 
 /** request sends one request, and throws an ApiError for every refusal. */
 export async function request<T>(path: string, call: Call = {}): Promise<Answer<T>> {
-  const token = bearer;
-  const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
-  if (token) headers["Authorization"] = `Bearer ${token}`;
-  if (call.body !== undefined) headers["Content-Type"] = "application/json";
   const limit = AbortSignal.timeout(timeout);
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(path, {
-      method: call.method ?? "GET",
-      headers,
-      body: call.body === undefined ? null : JSON.stringify(call.body),
-      signal: call.signal ? AbortSignal.any([call.signal, limit]) : limit,
-      credentials: "omit",
-      redirect: "error",
-      cache: "no-store",
-    });
-    text = await response.text();
-  } catch (e) {
-    if (call.signal?.aborted) throw e;
-    throw new ApiError(0, "Unreachable", "The server cannot be reached. It may be restarting; this page goes on by itself.", []);
-  }
-  const body = parsed(text);
-  if (!response.ok) {
-    const error = refusal(response.status, body);
-    if (error.status === 401 && token && token === bearer) onExpired();
-    throw error;
-  }
+  const signal = call.signal ? AbortSignal.any([call.signal, limit]) : limit;
+  const response = await send(path, call, signal);
+  const body = parsed(await reading(response.text(), call.signal));
   return {
     status: response.status,
     body: body as T,
     etag: response.headers.get("ETag") ?? "",
     warnings: (response.headers.get("gridmq-warning") ?? "").split(", ").filter(Boolean),
   };
+}
+
+/** stream sends one request, and yields the lines of an answer that goes on: none when it has begun, and then as many at a time as have come. */
+export async function* stream<T>(path: string, call: Call & { signal: AbortSignal }): AsyncGenerator<T[]> {
+  const { body } = await send(path, call, call.signal);
+  yield [];
+  if (!body) return;
+  const text = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ; ) {
+    const { done, value } = await reading(text.read(), call.signal);
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop() ?? "";
+    yield lines.filter(Boolean).map((l) => JSON.parse(l) as T);
+  }
+}
+
+/** send is one request with its answer's beginning. The token that is refused is forgotten. */
+async function send(path: string, call: Call, signal: AbortSignal): Promise<Response> {
+  const token = bearer;
+  const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
+  if (token) headers["Authorization"] = `Bearer ${token}`;
+  if (call.body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await reading(
+    fetch(path, {
+      method: call.method ?? "GET",
+      headers,
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+      signal,
+      credentials: "omit",
+      redirect: "error",
+      cache: "no-store",
+    }),
+    call.signal,
+  );
+  if (response.ok) return response;
+  const error = refusal(response.status, parsed(await reading(response.text(), call.signal)));
+  if (error.status === 401 && token && token === bearer) onExpired();
+  throw error;
+}
+
+/** reading waits for the network, and says in words when there is none; who gave it up is told just that. */
+async function reading<T>(what: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await what;
+  } catch (e) {
+    if (signal?.aborted) throw e;
+    throw new ApiError(0, "Unreachable", "The server cannot be reached. It may be restarting; this page goes on by itself.", []);
+  }
 }
 
 function parsed(text: string): unknown {

@@ -21,6 +21,34 @@ const queue = "properties.deliveryConfiguration.queue";
 const push = "properties.deliveryConfiguration.push";
 const isPush = (doc: Parameters<typeof get>[0]): boolean => get(doc, "properties.deliveryConfiguration.deliveryMode") === "Push";
 
+/** deadLetters is where events go that cannot be delivered, in one of the two modes. */
+function deadLetters(mode: string, when: NonNullable<Field["when"]>): Field[] {
+  const whole = `${mode}.deadLetterDestinationWithResourceIdentity`;
+  const to = `${whole}.deadLetterDestination`;
+  const kept: Field["when"] = (d) => when(d) && get(d, `${to}.endpointType`) !== undefined;
+  return [
+    {
+      path: `${to}.endpointType`,
+      label: "Dead letters",
+      type: "choice",
+      choices: ["", "StorageBlob"],
+      labels: { "": "Not kept: what cannot be delivered is lost", StorageBlob: "Kept, in a container of a storage account" },
+      whole,
+      when,
+    },
+    {
+      path: `${to}.properties.resourceId`,
+      label: "Storage account",
+      type: "text",
+      brief: "/subscriptions/local/resourceGroups/local/providers/Microsoft.Storage/storageAccounts/",
+      hint: "A name, or a whole resource id. It is a folder of this server, or the bucket or topic that the configuration has for the name.",
+      placeholder: "letters",
+      when: kept,
+    },
+    { path: `${to}.properties.blobContainerName`, label: "Container", type: "text", hint: "3 to 63 lower-case letters, digits and single hyphens", placeholder: "dead", when: kept },
+  ];
+}
+
 export const eventSubscriptions: Kind = {
   key: "subscriptions",
   arm: "eventSubscriptions",
@@ -49,16 +77,8 @@ export const eventSubscriptions: Kind = {
     },
     { path: `${push}.maxDeliveryCount`, label: "Deliveries at most", type: "number", hint: "1 to 10", when: isPush },
     { path: `${push}.eventTimeToLive`, label: "Time to live", type: "text", hint: "ISO 8601, as PT12H or P2D", when: isPush },
-    ...[queue, push].map(
-      (mode): Field => ({
-        path: `${mode}.deadLetterDestinationWithResourceIdentity`,
-        label: "Dead letters to",
-        type: "json",
-        hint: "A storage account and a container; left out: what cannot be delivered is lost. They are kept on this server unless the configuration sends the account somewhere else.",
-        placeholder: '{"deadLetterDestination": {"endpointType": "StorageBlob", "properties": {"resourceId": "/subscriptions/local/resourceGroups/local/providers/Microsoft.Storage/storageAccounts/letters", "blobContainerName": "dead"}}}',
-        when: (d) => isPush(d) === (mode === push),
-      }),
-    ),
+    ...deadLetters(queue, (d) => !isPush(d)),
+    ...deadLetters(push, isPush),
     { path: "properties.filtersConfiguration.includedEventTypes", label: "Event types", type: "lines", hint: "One on a line; none: all." },
     {
       path: "properties.filtersConfiguration.filters",

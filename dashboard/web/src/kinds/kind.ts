@@ -18,6 +18,8 @@ export interface Field {
   labels?: Record<string, string>; // of choices, where they are not words
   of?: string; // of ref: the kind whose names it takes
   when?: (doc: JsonObject) => boolean;
+  whole?: string; // what goes when this is not set any more: the member that it is in
+  brief?: string; // of text: what a value begins with mostly, and need not be typed
 }
 
 export interface Kind {

@@ -128,7 +128,7 @@ function Subscriptions() {
   return (
     <Panel title="Subscriptions">
       <form
-        class="row"
+        class="row wrap"
         onSubmit={(e) => {
           e.preventDefault();
           run(subscribe(filter, qos));

@@ -6,6 +6,7 @@ import { messageOf, useLoad } from "../ui/load";
 import { Ask, Empty, Head, Pairs, Panel, Problem, State, When } from "../ui/parts";
 import { HistoryTable } from "../ui/history";
 import { Table } from "../ui/table";
+import { TracePanel } from "../ui/trace";
 
 /** SessionPage is one session: what it is, what it subscribes to, and how to end it. */
 export function SessionPage({ ns, client }: { ns: string; client: string }) {
@@ -65,24 +66,26 @@ export function SessionPage({ ns, client }: { ns: string; client: string }) {
               <a href={link("ns", ns, "access", s.client ?? s.authenticationName)}>What may it do?</a>
             </p>
           </Panel>
-          <Panel title="Queue">
-            <Pairs
-              of={[
-                ["Messages that wait", count(s.queuedMessages)],
-                ["Bytes", bytes(s.queuedBytes)],
-                ["Sent, not acknowledged", count(s.inFlightMessages)],
-              ]}
-            />
-          </Panel>
-          <Panel title="Disconnect">
-            <p class="hint">The client is told 0x98 and the reason; the session stays, and the client may come back.</p>
-            <div class="row">
-              <input aria-label="Reason" placeholder="Reason, told to the client" maxLength={256} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
-              <button type="button" class="danger" disabled={!s.connected} onClick={() => void act(() => disconnect(ns, client, reason), again)}>
-                Disconnect
-              </button>
-            </div>
-          </Panel>
+          <div>
+            <Panel title="Queue">
+              <Pairs
+                of={[
+                  ["Messages that wait", count(s.queuedMessages)],
+                  ["Bytes", bytes(s.queuedBytes)],
+                  ["Sent, not acknowledged", count(s.inFlightMessages)],
+                ]}
+              />
+            </Panel>
+            <Panel title="Disconnect">
+              <p class="hint">The client is told 0x98 and the reason; the session stays, and the client may come back.</p>
+              <div class="row">
+                <input aria-label="Reason" placeholder="Reason, told to the client" maxLength={256} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
+                <button type="button" class="danger" disabled={!s.connected} onClick={() => void act(() => disconnect(ns, client, reason), again)}>
+                  Disconnect
+                </button>
+              </div>
+            </Panel>
+          </div>
         </div>
       )}
       {s && (
@@ -100,6 +103,7 @@ export function SessionPage({ ns, client }: { ns: string; client: string }) {
           />
         </Panel>
       )}
+      <TracePanel ns={ns} client={client} />
       <Panel title="History">
         <Problem text={past.problem} />
         <HistoryTable ns={ns} rows={past.value ?? []} loading={past.loading && !past.value} one />

@@ -1,6 +1,7 @@
 // The live client: one MQTT 5 connection of this page over WebSocket, and the last
 // messages that came. It outlives its page, so that one can look at another meanwhile.
 import type { IClientPublishOptions, MqttClient } from "mqtt";
+import { onSignOut } from "./session";
 import { Store } from "./store";
 
 const kept = 500; // messages
@@ -151,6 +152,12 @@ export function end(): void {
   was?.end(true);
   change({ state: "off", subscriptions: [], problem: "" });
 }
+
+// The next one at this tab is not shown what the last one was sent.
+onSignOut(() => {
+  end();
+  live.value = nothing;
+});
 
 const codes: Record<number, string> = { 0x80: "refused", 0x87: "not authorized", 0x8f: "not a filter", 0x91: "in use", 0x97: "quota exceeded", 0x9e: "no shared subscriptions", 0xa2: "no wildcards" };
 

@@ -1,5 +1,6 @@
 // The namespaces that the operator sees, for the picker and the pages of one.
 import { namespaces as list, type Resource } from "../api/arm";
+import { onSignOut } from "./session";
 import { Store } from "./store";
 
 /** null: not read yet. */
@@ -12,3 +13,7 @@ export async function readNamespaces(): Promise<void> {
 export function namespaceNamed(name: string): Resource | undefined {
   return namespaces.value?.find((n) => n.name.toLowerCase() === name.toLowerCase());
 }
+
+onSignOut(() => {
+  namespaces.value = null;
+});

@@ -11,6 +11,13 @@ const key = "gridmq.token";
 /** Who is signed in; null: nobody; undefined: not known yet. */
 export const who = new Store<Who | null | undefined>(undefined);
 
+const leaving: (() => void)[] = [];
+
+/** onSignOut has something done for whoever signs out, or is signed out. */
+export function onSignOut(f: () => void): void {
+  leaving.push(f);
+}
+
 /** Why somebody was signed out without asking for it. */
 export const farewell = new Store("");
 
@@ -37,6 +44,7 @@ export function signOut(): void {
   sessionStorage.removeItem(key);
   useToken("", () => {});
   farewell.value = "";
+  for (const f of leaving) f();
   who.value = null;
 }
 

@@ -155,7 +155,7 @@ function Form({ kind, base, name, above, saved, gone, refs, body, onSaved, intro
               }}
             />
           ) : (
-            fields.map((f) => <FieldRow key={f.path} field={f} doc={doc} names={names.get(f.of ?? "") ?? []} fault={faultOf(f.path)} onValue={(v, fault) => change(f.path, v, fault)} />)
+            fields.map((f) => <FieldRow key={f.path} field={f} doc={doc} names={names.get(f.of ?? "") ?? []} fault={faultOf(f.path)} onValue={(v, fault) => change(v === undefined && f.whole ? f.whole : f.path, v, fault)} />)
           )}
           <Problem text={general || (touched.size > 0 && !asJson ? rest.map((f) => f.message).join("; ") : "")} />
           {done && <Notice tone="good">{done}</Notice>}

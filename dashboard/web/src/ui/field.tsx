@@ -13,7 +13,8 @@ interface Props {
 
 export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
   const id = useId();
-  const described = [f.hint && `${id}-hint`, fault && `${id}-fault`].filter(Boolean).join(" ") || undefined;
+  const hint = f.hint && !fault.includes(f.hint) ? f.hint : ""; // the fault may say the same
+  const described = [hint && `${id}-hint`, fault && `${id}-fault`].filter(Boolean).join(" ") || undefined;
   const common = { id, name: f.path, "aria-describedby": described, "aria-invalid": fault !== "" };
   const words = text(doc, f.path);
   const input = () => {
@@ -66,7 +67,7 @@ export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
           </>
         );
       default:
-        return <input {...common} autocomplete="off" spellcheck={false} placeholder={f.placeholder} value={words} onInput={(e) => onValue(e.currentTarget.value || undefined)} />;
+        return <input {...common} autocomplete="off" spellcheck={false} placeholder={f.placeholder} value={inShort(f, words)} onInput={(e) => onValue(inFull(f, e.currentTarget.value) || undefined)} />;
     }
   };
   return (
@@ -79,15 +80,19 @@ export function FieldRow({ field: f, doc, names, fault, onValue }: Props) {
             {fault}
           </p>
         )}
-        {f.hint && (
+        {hint && (
           <p class="hint" id={`${id}-hint`}>
-            {f.hint}
+            {hint}
           </p>
         )}
       </div>
     </div>
   );
 }
+
+/** inShort leaves out what a value begins with mostly; inFull puts it before a plain name. */
+const inShort = (f: Field, value: string): string => (f.brief && value.startsWith(f.brief) ? value.slice(f.brief.length) : value);
+const inFull = (f: Field, typed: string): string => (f.brief && typed && !typed.includes("/") ? f.brief + typed : typed);
 
 interface Common {
   id: string;

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { moment, ago } from "./format";
+import { useHeading } from "./heading";
 
 export type Tone = "good" | "bad" | "warn" | "quiet";
 
@@ -16,10 +17,13 @@ export function State({ tone, children }: { tone: Tone; children: ComponentChild
 }
 
 export function Head({ title, about, children }: { title: ComponentChildren; about?: ComponentChildren; children?: ComponentChildren }) {
+  const heading = useHeading();
   return (
     <header class="head">
       <div>
-        <h1>{title}</h1>
+        <h1 ref={heading} tabIndex={-1}>
+          {title}
+        </h1>
         {about && <p>{about}</p>}
       </div>
       {children && <div class="actions">{children}</div>}
