@@ -236,6 +236,14 @@ type OIDC struct {
 	Audience    string // the aud claim
 	ObjectClaim string // of the object id; empty: oid, else sub
 	CAFile      string `key:"ca_file"` // roots of the issuer's server; empty: the system's
+	SignIn      SignIn
+}
+
+// SignIn lets people sign in to the console at the issuer, from their browser.
+type SignIn struct {
+	ClientID string   `key:"client_id"` // of the console, a public client; empty: nobody can
+	Scopes   []string // what is asked for; empty: openid and profile
+	Origins  []string // of the issuer's endpoints, where they are not its own
 }
 
 // Operations is the endpoint for metrics, health and profiles.

@@ -2,8 +2,9 @@
 // the console, the browser and a folder for its profile are in the environment.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { address, context, faults, open, page, pictures, said, token } from "./browser.mjs";
+import { address, context, faults, open, page, pictures, token } from "./browser.mjs";
 import { rejectOne, received } from "./events.mjs";
+import { step } from "./step.mjs";
 import { takePictures, walkNarrow } from "./walk.mjs";
 
 const secret = "a long phrase that nobody guesses";
@@ -12,19 +13,6 @@ const field = (name) => page.locator(`[name="${name}"]`);
 const fault = (text) => page.locator(".fault", { hasText: text }).first().waitFor();
 const menu = (name) => page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
 const heading = (name) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
-
-async function step(name, what) {
-  const began = Date.now();
-  try {
-    await what();
-  } catch (e) {
-    if (pictures) await page.screenshot({ path: join(pictures, "failed.png") });
-    console.error(faults.concat(said.slice(-10)).join("\n"));
-    console.error(`FAILED at: ${name}\n${(await page.locator("#page, main").first().innerText().catch(() => "")).slice(0, 2000)}`);
-    throw e;
-  }
-  console.log(`ok ${name} (${Date.now() - began} ms)`);
-}
 
 /** create fills the form of a new resource and sends it. */
 async function create(list, name, values) {

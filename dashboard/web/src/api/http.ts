@@ -35,18 +35,28 @@ export interface Answer<T> {
 
 const timeout = 30_000; // milliseconds
 
-let bearer = "";
-let onExpired = () => {};
+/** A Bearer is whoever asks. */
+export interface Bearer {
+  /** token is what goes out with a request; empty: nothing. It may have to be renewed first. */
+  token(): string | Promise<string>;
+  /** refused is told when the server does not take the token any more. */
+  refused(): void;
+}
 
-/** useToken sets the token of all requests that follow; expired is told when the server does not take it any more. */
-export function useToken(token: string, expired: () => void): void {
-  bearer = token;
-  onExpired = expired;
+/** nobody has no token. */
+export const nobody: Bearer = { token: () => "", refused: () => {} };
+
+let bearer = nobody;
+
+/** useBearer sets who makes all requests that follow. */
+export function useBearer(next: Bearer): void {
+  bearer = next;
 }
 
 /** request sends one request, and throws an ApiError for every refusal. */
 export async function request<T>(path: string, call: Call = {}): Promise<Answer<T>> {
-  const token = bearer;
+  const by = bearer;
+  const token = await by.token();
   const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
   if (token) headers["Authorization"] = `Bearer ${token}`;
   if (call.body !== undefined) headers["Content-Type"] = "application/json";
@@ -71,7 +81,7 @@ export async function request<T>(path: string, call: Call = {}): Promise<Answer<
   const body = parsed(text);
   if (!response.ok) {
     const error = refusal(response.status, body);
-    if (error.status === 401 && token && token === bearer) onExpired();
+    if (error.status === 401 && by === bearer) by.refused();
     throw error;
   }
   return {
