@@ -77,13 +77,11 @@ func (o *letterOffice) skip(s *deadletters.Skipped) {
 	o.s.log.Debug("file left out of dead letters", "path", s.Path, "reason", s.Reason)
 }
 
-// read reads the letters of a file; what cannot be read is left out.
-func (o *letterOffice) read(f *deadletters.Folder, file deadletters.File) []deadletters.Letter {
-	letters, err := f.Read(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // else somebody has set it aside
+// unreadable is told of a file that cannot be read, and is left out.
+func (o *letterOffice) unreadable(file deadletters.File, err error) {
+	if !errors.Is(err, fs.ErrNotExist) { // else somebody has set it aside
 		o.s.log.Warn("dead letters not read", "path", file.Path, "err", err)
 	}
-	return letters
 }
 
 // DeadLetters implements control.DeadLetterOffice.
@@ -111,20 +109,27 @@ func (o *letterOffice) page(ctx context.Context, f *deadletters.Folder, files []
 	}
 	size := 0
 	for _, file := range slices.Backward(files) {
-		if err := ctx.Err(); err != nil {
-			return nil, "", err
-		}
-		letters := o.read(f, file)
-		n := len(letters)
+		before := -1
 		if file.Mark() == mark {
-			n = max(0, min(n, left))
+			before = left
 		}
-		for i := n - 1; i >= 0; i-- {
+		for before != 0 {
 			if len(page) == limit || size > letterBytes {
-				return page, fmt.Sprintf("%d %s", i+1, file.Mark()), nil
+				return page, fmt.Sprintf("%d %s", before, file.Mark()), nil
 			}
-			size += len(letters[i].Event)
-			page = append(page, shownLetter(file, &letters[i], len(letters)))
+			t, err := deadletters.Reader(f.Read).Newest(ctx, file, before, limit-len(page), letterBytes-size)
+			if cause := context.Cause(ctx); cause != nil {
+				return nil, "", cause
+			}
+			if err != nil {
+				o.unreadable(file, err)
+				break
+			}
+			for i := len(t.Letters) - 1; i >= 0; i-- {
+				size += len(t.Letters[i].Event)
+				page = append(page, shownLetter(file, &t.Letters[i], t.Of))
+			}
+			before = t.First
 		}
 	}
 	return page, "", nil
@@ -153,7 +158,7 @@ func (o *letterOffice) replay(ctx context.Context, namespace string, f *deadlett
 	enough := time.Now().Add(replayTime)
 	r := deadletters.Replay{
 		SetAside: f.SetAside,
-		Read:     func(file deadletters.File) []deadletters.Letter { return o.read(f, file) },
+		Read:     f.Read, Unreadable: o.unreadable,
 		Publish: func(ctx context.Context, topic string, list []json.RawMessage) error {
 			if time.Now().After(enough) {
 				return errEnough

@@ -132,16 +132,11 @@ func (l *letterFlags) run(do func(ctx context.Context, cmd *cobra.Command, f *de
 	}
 }
 
-// read is Folder.Read; what cannot be read is told and left out.
-func (l *letterFlags) read(w io.Writer, f *deadletters.Folder, file deadletters.File) []deadletters.Letter {
-	letters, err := f.Read(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // somebody else has set it aside
-	}
-	if err != nil {
+// unreadable tells of a file that cannot be read, and is left out.
+func (l *letterFlags) unreadable(w io.Writer, err error) {
+	if !errors.Is(err, fs.ErrNotExist) { // else somebody else has set it aside
 		l.skip(w, err)
 	}
-	return letters
 }
 
 // A heap of letters is a row of the list.
@@ -196,6 +191,8 @@ func newDeadLettersListCmd() *cobra.Command {
 // maxHeaps bounds the rows: reasons are texts from a file.
 const maxHeaps = 10_000
 
+var errTooManyHeaps = fmt.Errorf("more than %d reasons: name a TOPIC/SUBSCRIPTION", maxHeaps)
+
 func (l *letterFlags) heaps(ctx context.Context, stderr io.Writer, f *deadletters.Folder, files []deadletters.File) ([]letterHeap, error) {
 	type key struct{ namespace, topic, subscription, reason string }
 	all := map[key]*letterHeap{}
@@ -207,23 +204,33 @@ func (l *letterFlags) heaps(ctx context.Context, stderr io.Writer, f *deadletter
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		seen := map[string]bool{}
-		for _, letter := range l.read(stderr, f, file) {
-			k := key{file.Namespace, file.Topic, file.Subscription, printableText(letter.Reason, widest)}
+		reasons := map[string]int{}
+		err := f.Read(ctx, file, func(letter deadletters.Letter) error {
+			if reasons[printableText(letter.Reason, widest)]++; len(reasons) > maxHeaps {
+				return errTooManyHeaps
+			}
+			return nil
+		})
+		switch {
+		case errors.Is(err, errTooManyHeaps) || context.Cause(ctx) != nil:
+			return nil, cmp.Or(context.Cause(ctx), err)
+		case err != nil:
+			l.unreadable(stderr, err)
+			reasons = nil
+		}
+		for reason, events := range reasons {
+			k := key{file.Namespace, file.Topic, file.Subscription, reason}
 			h := all[k]
 			if h == nil {
 				if len(all) == maxHeaps {
-					return nil, fmt.Errorf("more than %d reasons: name a TOPIC/SUBSCRIPTION", maxHeaps)
+					return nil, errTooManyHeaps
 				}
 				h = &letterHeap{Namespace: k.namespace, Topic: k.topic, Subscription: k.subscription, Reason: k.reason, From: file.Hour}
 				all[k] = h
 			}
-			h.Events++
+			h.Events += events
+			h.Files++
 			h.To = file.Hour
-			if !seen[k.reason] {
-				seen[k.reason] = true
-				h.Files++
-			}
 		}
 		done.add(1)
 	}
@@ -259,25 +266,47 @@ func newDeadLettersShowCmd() *cobra.Command {
 		if most < 1 {
 			return fmt.Errorf("--max %d: want 1 or more", most)
 		}
-		left := most
 		for _, file := range slices.Backward(files) {
-			if err := context.Cause(ctx); err != nil {
+			shown, more, err := l.show(ctx, cmd, f.Read, file, most, output)
+			if err != nil {
 				return err
 			}
-			for _, letter := range slices.Backward(l.read(cmd.ErrOrStderr(), f, file)) {
-				if left == 0 {
-					fmt.Fprintln(cmd.ErrOrStderr(), "there are more: --max")
-					return nil
-				}
-				left--
-				if err := printLetter(cmd.OutOrStdout(), output, file, letter); err != nil {
-					return err
-				}
+			if most -= shown; more {
+				fmt.Fprintln(cmd.ErrOrStderr(), "there are more: --max")
+				return nil
 			}
 		}
 		return nil
 	})
 	return cmd
+}
+
+// atOnce bounds the events of a file that are in memory, in bytes.
+const atOnce = 8 << 20
+
+// show prints letters of a file, the newest first, and says whether it has more than most.
+func (l *letterFlags) show(ctx context.Context, cmd *cobra.Command, r deadletters.Reader, file deadletters.File, most int, output string) (shown int, more bool, err error) {
+	for before := -1; before != 0; {
+		t, err := r.Newest(ctx, file, before, max(1, most-shown), atOnce)
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return shown, false, cause
+			}
+			l.unreadable(cmd.ErrOrStderr(), err)
+			return shown, false, nil
+		}
+		for _, letter := range slices.Backward(t.Letters) {
+			if shown == most {
+				return shown, true, nil
+			}
+			shown++
+			if err := printLetter(cmd.OutOrStdout(), output, file, letter); err != nil {
+				return shown, false, err
+			}
+		}
+		before = t.First
+	}
+	return shown, false, nil
 }
 
 func printLetter(out io.Writer, output string, file deadletters.File, l deadletters.Letter) error {
