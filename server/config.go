@@ -97,7 +97,8 @@ type DeadLetters struct {
 	AccessKeyID string `key:"access_key_id"`
 	SecretFile  string // S3: the key's secret
 
-	Topic string // of the namespace whose event it was
+	Topic        string // of the namespace whose event it was
+	Subscription string // event subscription of the topic, through which they are listed; empty: they are not
 }
 
 // Webhooks says how events are pushed to the endpoints of event subscriptions.

@@ -1,5 +1,6 @@
-// Package deadletters reads the folder in which a broker keeps dead letters, and sets
-// aside those that were published again:
+// Package deadletters reads where a broker keeps dead letters, and sets aside those that
+// were published again: a folder, a bucket (without the account) or a topic, in which
+// each is an event.
 //
 //	<folder>/<account>/<container>/<namespace>/<topic>/<subscription>/<year>/<month>/<day>/<hour>/<guid>.json
 //	                                                                         .../<hour>/replayed/<guid>.json
