@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	plane "gridmq/control/client"
 	events "gridmq/gateway/client"
 	"gridmq/server/deadletters"
 )
@@ -40,14 +41,19 @@ replay; consumers know such events by their id. What the broker refuses stays wh
 		Args: cobra.MaximumNArgs(1),
 	}
 	e.register(cmd)
-	l.registerFolder(cmd.Flags())
+	l.manage = &e.manage
+	l.registerPlace(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all topics of the namespace")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only tell what would be published")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if all == (len(args) > 0) {
 			return errors.New("which? TOPIC or TOPIC/SUBSCRIPTION, or --all")
 		}
-		l.data, l.namespace = e.manage.data, e.manage.namespace
+		if l.account != "" {
+			return l.away(args, func(ctx context.Context, cmd *cobra.Command, namespace string, p plane.DeadLetterPlace) error {
+				return l.replayAway(ctx, cmd, namespace, p, dry)
+			})(cmd, args)
+		}
 		return l.run(func(ctx context.Context, cmd *cobra.Command, f *deadletters.Folder, files []deadletters.File) error {
 			namespace, err := oneNamespace(files)
 			if err != nil || len(files) == 0 {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { address, context, faults, open, page, pictures, token } from "./browser.mjs";
-import { rejectOne, received } from "./events.mjs";
+import { rejectOne, received, subscribe as subscribeTo } from "./events.mjs";
 import { step } from "./step.mjs";
 import { takePictures, walkNarrow } from "./walk.mjs";
 
@@ -289,6 +289,19 @@ try {
     await page.getByText("billing has had 2 events that became dead letters").waitFor();
     await menu("Audit log");
     await page.getByRole("cell", { name: "quickstart/deadLetters/telemetry/billing" }).first().waitFor();
+  });
+  await step("a dead letter in a topic is listed, and is replayed", async () => {
+    await subscribeTo("telemetry", "audit", "shelf");
+    await menu("Live client");
+    await publish("lamps/lamp-1/dim", '{"volts": 3}');
+    const id = await rejectOne("telemetry", "audit");
+    await menu("Dead letters");
+    await field("account").selectOption({ label: "for shelf, in topic telemetry" });
+    const letter = page.locator(".letters li", { hasText: id });
+    await letter.getByText("Event was rejected.").first().waitFor();
+    await dialog("Replay", "Publish again", letter);
+    await page.getByText("Published 1 event again.").waitFor();
+    await page.getByText("No dead letters").waitFor();
   });
   await step("a role is assigned", async () => {
     await menu("Role assignments");

@@ -52,7 +52,10 @@ func need(t *testing.T) (node, chromium string) {
 func TestBrowser(t *testing.T) {
 	node, chromium := need(t)
 	data := t.TempDir()
-	browse(t, node, chromium, "console.mjs", serve(t, data), data)
+	// An account whose dead letters are events, seen through an event subscription that the steps make.
+	shelf := []server.Assignment{{Path: "events.dead_letters.shelf.kind", Value: "topic"}, {Path: "events.dead_letters.shelf.topic", Value: "telemetry"},
+		{Path: "events.dead_letters.shelf.subscription", Value: "billing"}}
+	browse(t, node, chromium, "console.mjs", serve(t, data, shelf...), data)
 }
 
 // browse runs a program that opens the console, with the token of the local operator.
