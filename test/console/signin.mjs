@@ -61,6 +61,12 @@ try {
     assert.equal(await kept(), "gridmq.renewal,gridmq.token");
     assert.equal(await page.evaluate(() => document.cookie + Object.keys(localStorage).filter((k) => /token|renewal/.test(k)).join()), "");
   });
+  await step("an answer that nobody asked for signs nobody out", async () => {
+    await page.goto(`${address}?code=stolen&state=guessed`);
+    await page.getByTitle("Signed in").filter({ hasText: "anna-1" }).waitFor();
+    assert(!page.url().includes("code="), page.url());
+    await open("ns", "quickstart", "clients");
+  });
   await step("sign out forgets it, and says where one is signed in still", async () => {
     const given = page.waitForResponse(`${provider}/revoke`);
     await page.getByRole("button", { name: "Sign out" }).click();

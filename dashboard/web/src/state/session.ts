@@ -79,8 +79,12 @@ export async function resume(): Promise<void> {
   await readProvider();
   try {
     if (returned()) {
-      await signIn(await finish());
-      return;
+      try {
+        await signIn(await finish());
+        return;
+      } catch (e) {
+        if (!sessionStorage.getItem(key)) throw e; // else somebody's link signs nobody out
+      }
     }
     const token = sessionStorage.getItem(key);
     if (!token) {
