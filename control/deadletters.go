@@ -17,24 +17,46 @@ var (
 	ErrBadPlace = errors.New("control: no place in a list")
 	// ErrNoLetters says that a file is not there, or not there any more.
 	ErrNoLetters = errors.New("control: no such dead letters")
+	// ErrNoAccount says that letters of an account are not kept elsewhere.
+	ErrNoAccount = errors.New("control: no such account of dead letters")
 )
 
-// A DeadLetterOffice keeps the events that were not delivered: those that the broker
-// writes to its own disk. What goes to a bucket or a topic is not among them.
+// A LettersAwayError says that where letters are does not give them now, and why.
+type LettersAwayError struct{ Err error }
+
+func (e *LettersAwayError) Error() string { return e.Err.Error() }
+func (e *LettersAwayError) Unwrap() error { return e.Err }
+
+// A DeadLetterOffice keeps the events that were not delivered: on the broker's own disk,
+// and for accounts that the configuration names in buckets and topics.
 type DeadLetterOffice interface {
+	// Accounts are those that are kept elsewhere than on the disk.
+	Accounts(namespace string) []DeadLetterAccount
 	// DeadLetters lists the newest first, from after (opaque, exclusive) on. next is the
-	// after of what follows; empty: the end. ErrTooManyLetters, ErrBadPlace.
+	// after of what follows; empty: the end. ErrTooManyLetters, ErrBadPlace,
+	// ErrNoAccount, *LettersAwayError.
 	DeadLetters(ctx context.Context, namespace string, q DeadLetterQuery) (page []DeadLetter, next string, err error)
 	// Replay publishes to their topics again, the oldest first, until all are done or
-	// it has taken long enough. Their files are set aside. ErrTooManyLetters, ErrNoLetters.
+	// it has taken long enough. Their files are set aside. ErrTooManyLetters, ErrNoLetters,
+	// ErrNoAccount, *LettersAwayError.
 	Replay(ctx context.Context, namespace string, which DeadLetterPlace) (*Replayed, error)
 }
 
 // A DeadLetterPlace says which letters; empty members stand for all.
 type DeadLetterPlace struct {
+	Account      string `json:"account"`   // empty: those on the disk
+	Container    string `json:"container"` // of the account
 	Topic        string `json:"topic"`
 	Subscription string `json:"eventSubscription"`
 	File         string `json:"file"` // as it is listed: letters that were written at once
+}
+
+// A DeadLetterAccount is a storage account whose letters are not on the disk.
+type DeadLetterAccount struct {
+	Name       string   `json:"name"`
+	Kind       string   `json:"kind"`                 // azure-blob, s3, topic
+	Containers []string `json:"containers,omitempty"` // that event subscriptions name now
+	Topic      string   `json:"topic,omitempty"`      // where letters are events
 }
 
 // A DeadLetterQuery chooses letters.
@@ -46,6 +68,7 @@ type DeadLetterQuery struct {
 
 // A DeadLetter is an event that was not delivered, and why.
 type DeadLetter struct {
+	Account      string          `json:"account,omitempty"` // empty: on the disk
 	Topic        string          `json:"topic"`
 	Subscription string          `json:"eventSubscription"`
 	File         string          `json:"file"` // a replay is of whole files
@@ -80,11 +103,28 @@ func (c *call) routeDeadLetters(ns string, p path) func() error {
 		return c.get(func() error { return c.listDeadLetters(ns) })
 	case len(p) == 1 && p.is("replay"):
 		return c.post(func() error { return c.replay(ns) })
+	case len(p) == 1 && p.is("accounts"):
+		return c.get(func() error { return c.listAccounts(ns) })
 	}
 	return nil
 }
 
-// listDeadLetters lists them. Parameters besides $top: topic, eventSubscription.
+// listAccounts lists where letters are, besides the disk.
+func (c *call) listAccounts(ns string) error {
+	r, err := c.about(ns, "deadLetters/read")
+	if err != nil {
+		return err
+	}
+	list := c.plane.o.DeadLetters.Accounts(r.Namespace)
+	if list == nil {
+		list = []DeadLetterAccount{}
+	}
+	c.answer(http.StatusOK, map[string]any{"value": list})
+	return nil
+}
+
+// listDeadLetters lists them. Parameters besides $top: account, container, topic,
+// eventSubscription, file.
 func (c *call) listDeadLetters(ns string) error {
 	r, err := c.about(ns, "deadLetters/read")
 	if err != nil {
@@ -94,7 +134,8 @@ func (c *call) listDeadLetters(ns string) error {
 	if err != nil {
 		return err
 	}
-	q := DeadLetterQuery{DeadLetterPlace{c.query["topic"], c.query["eventsubscription"], c.query["file"]}, g.after, g.top}
+	q := DeadLetterQuery{DeadLetterPlace{Account: c.query["account"], Container: c.query["container"],
+		Topic: c.query["topic"], Subscription: c.query["eventsubscription"], File: c.query["file"]}, g.after, g.top}
 	page, next, err := c.plane.o.DeadLetters.DeadLetters(c.r.Context(), r.Namespace, q)
 	if err != nil {
 		return lettersError(err, q.DeadLetterPlace)
@@ -107,7 +148,12 @@ func (c *call) listDeadLetters(ns string) error {
 }
 
 func lettersError(err error, which DeadLetterPlace) error {
+	if away, ok := errors.AsType[*LettersAwayError](err); ok {
+		return refuse(http.StatusBadGateway, "DeadLettersUnreachable", "The dead letters of account %q cannot be read: %v.", which.Account, away)
+	}
 	switch {
+	case errors.Is(err, ErrNoAccount):
+		return refuse(http.StatusNotFound, codeNotFound, "There is no account %q in events.dead_letters of the server's configuration.", which.Account).at("account")
 	case errors.Is(err, ErrTooManyLetters):
 		return refuse(http.StatusBadRequest, codeInvalid, "There are too many dead letters to look through at once: name a topic and an eventSubscription, or use gridmq dead-letters.").at("topic")
 	case errors.Is(err, ErrBadPlace):

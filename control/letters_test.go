@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -55,8 +56,13 @@ func (k *kept) DeleteRetained(_ context.Context, _, topic string) (existed bool,
 }
 
 func (k *kept) DeadLetters(_ context.Context, _ string, q control.DeadLetterQuery) (page []control.DeadLetter, next string, err error) {
-	if q.Topic == "many" {
+	switch {
+	case q.Topic == "many":
 		return nil, "", control.ErrTooManyLetters
+	case q.Account == "away":
+		return nil, "", &control.LettersAwayError{Err: errors.New("status 403")}
+	case q.Account != "":
+		return nil, "", control.ErrNoAccount
 	}
 	at := 0
 	if q.After != "" {
@@ -71,6 +77,10 @@ func (k *kept) DeadLetters(_ context.Context, _ string, q control.DeadLetterQuer
 		next = strconv.Itoa(at)
 	}
 	return page, next, nil
+}
+
+func (k *kept) Accounts(string) []control.DeadLetterAccount {
+	return []control.DeadLetterAccount{{Name: "away", Kind: "s3", Containers: []string{"dead"}}}
 }
 
 func (k *kept) Replay(_ context.Context, _ string, which control.DeadLetterPlace) (*control.Replayed, error) {
@@ -143,7 +153,8 @@ func TestDeadLetters(t *testing.T) {
 	if n := b.pages(list + "?$top=10"); n != 25 {
 		t.Errorf("%d dead letters by pages of 10, want 25", n)
 	}
-	for request, want := range map[string]int{"GET " + list + "?topic=many": 400, "GET " + list + "?$skipToken=eHk": 400, "POST " + list: 405} {
+	for request, want := range map[string]int{"GET " + list + "?topic=many": 400, "GET " + list + "?$skipToken=eHk": 400, "POST " + list: 405,
+		"GET " + list + "?account=away": 502, "GET " + list + "?account=none": 404, "GET " + list + "/accounts": 200} {
 		if a := b.do(request, ""); a.status != want {
 			t.Errorf("%s: %d %s, want %d", request, a.status, a.text, want)
 		}

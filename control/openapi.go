@@ -138,6 +138,7 @@ var others = []struct{ method, path, summary string }{
 	{"post", "/gridmq/operators/{name}/newToken", "Give an operator another token"},
 	{"get", toolsTemplate + "/addresses", "Where clients reach the namespace"},
 	{"get", toolsTemplate + "/deadLetters", "List events that were not delivered, newest first"},
+	{"get", toolsTemplate + "/deadLetters/accounts", "List where events that were not delivered are, besides the server's disk"},
 	{"post", toolsTemplate + "/deadLetters/replay", "Publish events that were not delivered to their topics again"},
 	{"get", toolsTemplate + "/retained", "List retained messages that a topic filter matches"},
 	{"get", toolsTemplate + "/retained/message", "Show the retained message of a topic, with its payload"},

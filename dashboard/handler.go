@@ -19,6 +19,8 @@ type Options struct {
 	// "wss://broker.example:8443", for a page that was asked for at host (without
 	// port). Default: none.
 	Connect func(host string) []string
+	// SignIn is where people may sign in. Default: nowhere, they need a token.
+	SignIn *SignIn
 	// Files are the console. Default: those that were embedded.
 	Files fs.FS
 }
@@ -45,6 +47,7 @@ func New(o Options) http.Handler {
 	c := &console{o: o}
 	if o.Files != nil {
 		c.files = load(o.Files)
+		c.files[signInFile] = o.SignIn.file()
 	}
 	return c
 }
@@ -60,12 +63,16 @@ func load(from fs.FS) map[string]*file {
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(body)
-		all[name] = &file{body: body, mediaType: mediaType(name), tag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
-			forever: strings.HasPrefix(name, "assets/")}
+		all[name] = newFile(name, body)
 		return nil
 	})
 	return all
+}
+
+func newFile(name string, body []byte) *file {
+	sum := sha256.Sum256(body)
+	return &file{body: body, mediaType: mediaType(name), tag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+		forever: strings.HasPrefix(name, "assets/")}
 }
 
 // mediaType does not ask the system's table, which may call a script something else.
@@ -79,6 +86,8 @@ func mediaType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".json":
+		return "application/json"
 	}
 	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
 		return t

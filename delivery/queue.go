@@ -65,6 +65,13 @@ func (q *Queue) Mode() Mode {
 	return q.sub.Mode
 }
 
+// DeadLetters is where what cannot be delivered goes; nil: nowhere.
+func (q *Queue) DeadLetters() *DeadLetters {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.sub.DeadLetters
+}
+
 // Name is the subscription's name in its first spelling.
 func (q *Queue) Name() string {
 	q.mu.Lock()

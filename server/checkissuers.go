@@ -2,6 +2,8 @@ package server
 
 import (
 	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 
 	"gridmq/internal/outbound"
@@ -36,7 +38,7 @@ func checkACME(c *Config, l *settings.Loader) {
 // checkOIDC looks at who else issues operators' tokens.
 func checkOIDC(c *Config, l *settings.Loader) {
 	o := c.Management.OIDC
-	if o == (OIDC{}) {
+	if o.Issuer == "" && o.Audience == "" && o.ObjectClaim == "" && o.CAFile == "" && o.SignIn.ClientID == "" {
 		return
 	}
 	if reason := outbound.CheckURL(o.Issuer, false); reason != "" {
@@ -45,4 +47,18 @@ func checkOIDC(c *Config, l *settings.Loader) {
 	if o.Audience == "" {
 		l.Problem("management.oidc.audience", "want the audience of tokens that are for us: others must not let anybody in")
 	}
+	for _, origin := range o.SignIn.Origins {
+		if !isOrigin(origin) {
+			l.Problem("management.oidc.sign_in.origins", "want origins such as https://login.example.com, have %q", origin)
+		}
+	}
+	if o.SignIn.ClientID != "" && len(o.SignIn.Scopes) > 0 && !slices.Contains(o.SignIn.Scopes, "openid") {
+		l.Problem("management.oidc.sign_in.scopes", "want openid among them: without it the issuer does not say whom it signed in")
+	}
+}
+
+// isOrigin says whether a policy of the console can name it: of a host, and all of it.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Host != "" && text == "https://"+u.Host && !strings.ContainsAny(u.Host, "*[]")
 }

@@ -97,7 +97,8 @@ type DeadLetters struct {
 	AccessKeyID string `key:"access_key_id"`
 	SecretFile  string // S3: the key's secret
 
-	Topic string // of the namespace whose event it was
+	Topic        string // of the namespace whose event it was
+	Subscription string // event subscription of the topic, through which they are listed; empty: they are not
 }
 
 // Webhooks says how events are pushed to the endpoints of event subscriptions.
@@ -236,6 +237,14 @@ type OIDC struct {
 	Audience    string // the aud claim
 	ObjectClaim string // of the object id; empty: oid, else sub
 	CAFile      string `key:"ca_file"` // roots of the issuer's server; empty: the system's
+	SignIn      SignIn
+}
+
+// SignIn lets people sign in to the console at the issuer, from their browser.
+type SignIn struct {
+	ClientID string   `key:"client_id"` // of the console, a public client; empty: nobody can
+	Scopes   []string // what is asked for; empty: openid and profile
+	Origins  []string // of the issuer's endpoints, where they are not its own
 }
 
 // Operations is the endpoint for metrics, health and profiles.

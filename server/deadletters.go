@@ -14,6 +14,7 @@ import (
 	"gridmq/event"
 	"gridmq/internal/outbound"
 	"gridmq/internal/settings"
+	"gridmq/server/deadletters"
 )
 
 // deadLetterDirectory has the dead letters, inside the data directory.
@@ -37,6 +38,9 @@ func checkDeadLetters(all map[string]DeadLetters, l *settings.Loader) {
 		case "topic":
 			want = map[string]string{"topic": one.Topic}
 		}
+		if one.Subscription != "" && one.Kind != "topic" {
+			l.Problem(path+".subscription", "kind %s has none: it is of a topic", one.Kind)
+		}
 		for _, key := range slices.Sorted(maps.Keys(want)) {
 			if want[key] == "" {
 				l.Problem(path+"."+key, "missing: kind %s needs it", one.Kind)
@@ -50,6 +54,12 @@ func checkDeadLetters(all map[string]DeadLetters, l *settings.Loader) {
 type deadLetters struct {
 	accounts map[string]delivery.DeadLetterSink // by their names in lower case
 	others   folder.Sink
+}
+
+// lettersInBucket is an account in an object store.
+type lettersInBucket struct {
+	*bucket.Sink
+	kind string
 }
 
 func (s *Server) newDeadLetters() (*deadLetters, error) {
@@ -67,13 +77,18 @@ func (s *Server) newDeadLetters() (*deadLetters, error) {
 func (s *Server) openDeadLetters(c DeadLetters, beside folder.Sink) (delivery.DeadLetterSink, error) {
 	o := bucket.Options{URL: c.URL, SASFile: c.SASFile, Region: c.Region, KeyID: c.AccessKeyID, SecretFile: c.SecretFile,
 		Web: outbound.Options{CAFile: c.CAFile, LoopbackHTTP: true}}
+	var open func(bucket.Options) (*bucket.Sink, error)
 	switch c.Kind {
 	case "azure-blob":
-		return bucket.NewAzure(o)
+		open = bucket.NewAzure
 	case "s3":
-		return bucket.NewS3(o)
+		open = bucket.NewS3
 	}
-	return topicOfLetters{s, c.Topic, beside}, nil
+	if open != nil {
+		sink, err := open(o)
+		return lettersInBucket{sink, c.Kind}, err
+	}
+	return topicOfLetters{s, c.Topic, c.Subscription, beside}, nil
 }
 
 // Write implements delivery.DeadLetterSink.
@@ -84,15 +99,13 @@ func (d *deadLetters) Write(ctx context.Context, letters delivery.DeadLetter) er
 	return d.others.Write(ctx, letters)
 }
 
-// letterType is the type of an event whose data is a dead letter.
-const letterType = "GridMQ.EventDeadLettered"
-
 // topicOfLetters makes events of dead letters. Those that were such events themselves go
 // to a folder: else they would go round for ever, and grow.
 type topicOfLetters struct {
-	s      *Server
-	topic  string
-	beside folder.Sink
+	s            *Server
+	topic        string
+	subscription string // through which they are listed; empty: they are not
+	beside       folder.Sink
 }
 
 // Write implements delivery.DeadLetterSink.
@@ -100,7 +113,7 @@ func (t topicOfLetters) Write(ctx context.Context, d delivery.DeadLetter) error 
 	first, again := d, d
 	first.Letters, again.Letters = nil, nil
 	for _, l := range d.Letters {
-		if l.Event.Type == letterType {
+		if l.Event.Type == deadletters.EventType {
 			again.Letters = append(again.Letters, l)
 		} else {
 			first.Letters = append(first.Letters, l)
@@ -118,11 +131,11 @@ func (t topicOfLetters) Write(ctx context.Context, d delivery.DeadLetter) error 
 	if stream == nil {
 		return fmt.Errorf("write dead letters: namespace %q has no topic %q: make it, or change events.dead_letters", d.Namespace, t.topic)
 	}
-	source := fmt.Sprintf("/%s/topics/%s/eventSubscriptions/%s", d.Namespace, d.Topic, d.Subscription)
+	source := deadletters.EventSource(d.Namespace, d.Topic, d.Subscription)
 	events := make([]event.Event, len(first.Letters))
 	for i := range first.Letters {
 		l := &first.Letters[i]
-		events[i] = event.Event{ID: delivery.NewGUID(), Source: source, Type: letterType, Subject: l.Event.ID,
+		events[i] = event.Event{ID: delivery.NewGUID(), Source: source, Type: deadletters.EventType, Subject: l.Event.ID,
 			DataContentType: "application/json", DataKind: event.JSON, Data: l.AppendJSON(nil)}
 		if err := events[i].Validate(); err != nil { // the id of an event may be what no subject can be
 			events[i].Subject = ""

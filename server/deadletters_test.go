@@ -11,6 +11,7 @@ import (
 	"gridmq/delivery/folder"
 	"gridmq/event"
 	"gridmq/internal/settings"
+	"gridmq/server/deadletters"
 	"gridmq/store/memory"
 )
 
@@ -30,10 +31,10 @@ func TestLettersIntoATopic(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	d := &deadLetters{map[string]delivery.DeadLetterSink{"letters": topicOfLetters{&Server{events: plane}, "failed", folder.Sink{Root: root}}}, folder.Sink{Root: root}}
+	d := &deadLetters{map[string]delivery.DeadLetterSink{"letters": topicOfLetters{&Server{events: plane}, "failed", "", folder.Sink{Root: root}}}, folder.Sink{Root: root}}
 	letters := delivery.DeadLetter{Namespace: "plant", Topic: "orders", Subscription: "billing", To: delivery.DeadLetters{ResourceID: "/x/storageAccounts/Letters", Container: "dead"},
 		Letters: []delivery.Letter{{Reason: "Event was rejected.", Event: event.Event{ID: "o-1", Source: "/s", Type: "t"}},
-			{Reason: "Event was rejected.", Event: event.Event{ID: "o-2", Source: "/s", Type: letterType}}}}
+			{Reason: "Event was rejected.", Event: event.Event{ID: "o-2", Source: "/s", Type: deadletters.EventType}}}}
 	if err := d.Write(t.Context(), letters); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func TestLettersIntoATopic(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Fatalf("%d events, %v", len(got), err)
 	}
-	if e := got[0].Event; e.Type != letterType || e.Subject != "o-1" || e.Source != "/plant/topics/orders/eventSubscriptions/billing" ||
+	if e := got[0].Event; e.Type != deadletters.EventType || e.Subject != "o-1" || e.Source != "/plant/topics/orders/eventSubscriptions/billing" ||
 		!strings.HasPrefix(string(e.Data), `{"deadLetterProperties":`) {
 		t.Errorf("the event is %+v", e)
 	}

@@ -30,6 +30,7 @@ func (s *Server) openEvents(st store.Store) (err error) {
 	s.events, err = delivery.Open(st, delivery.Options{Render: route.Renderer{}, Log: s.log, Pushers: s.push,
 		Limits:      delivery.Limits{TopicBytes: int64(s.cfg.Events.TopicBytes)},
 		DeadLetters: letters})
+	s.letters = letters
 	return err
 }
 

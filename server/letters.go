@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,39 +29,48 @@ const (
 	mostRefused = 20
 )
 
-// letterOffice implements control.DeadLetterOffice over the folder in the data directory:
-// what `gridmq dead-letters` reads.
+// letterOffice implements control.DeadLetterOffice over the folder in the data directory,
+// which `gridmq dead-letters` reads too, and over where else letters are.
 type letterOffice struct {
 	s    *Server
-	turn chan struct{} // holds one while nobody is at it
+	disk chan struct{} // holds one while nobody is at it
+	away chan struct{} // the same, of the other places: a slow one does not hold up the disk
 }
 
 func newLetterOffice(s *Server) *letterOffice {
-	o := &letterOffice{s, make(chan struct{}, 1)}
-	o.turn <- struct{}{}
+	o := &letterOffice{s, make(chan struct{}, 1), make(chan struct{}, 1)}
+	o.disk <- struct{}{}
+	o.away <- struct{}{}
 	return o
 }
 
-// look calls do with the folder and its files of which, the oldest first; not if no letter
+// look calls do with a shelf and its files of which, the oldest first; not if no letter
 // was ever written. One caller does so at a time.
-func (o *letterOffice) look(ctx context.Context, namespace string, which control.DeadLetterPlace, do func(*deadletters.Folder, []deadletters.File) error) error {
+func (o *letterOffice) look(ctx context.Context, namespace string, which control.DeadLetterPlace, do func(deadletters.Shelf, []deadletters.File) error) error {
+	turn := o.disk
+	if which.Account != "" {
+		turn = o.away
+	}
 	select {
-	case <-o.turn:
-		defer func() { o.turn <- struct{}{} }()
+	case <-turn:
+		defer func() { turn <- struct{}{} }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	f, err := deadletters.OpenBounded(filepath.Join(o.s.cfg.Data, deadLetterDirectory), letterFiles)
+	shelf, only, err := o.shelf(namespace, which)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	files, err := f.Files(ctx, deadletters.Place{Namespace: namespace, Topic: which.Topic, Subscription: which.Subscription}, o.skip)
+	defer shelf.Close()
+	files, err := shelf.Files(ctx, only, o.skip)
 	if _, many := errors.AsType[*deadletters.TooManyError](err); many {
 		return control.ErrTooManyLetters
+	}
+	if err != nil && which.Account != "" && ctx.Err() == nil {
+		return &control.LettersAwayError{Err: err}
 	}
 	if err != nil {
 		return err
@@ -70,26 +78,34 @@ func (o *letterOffice) look(ctx context.Context, namespace string, which control
 	if which.File != "" {
 		files = slices.DeleteFunc(files, func(f deadletters.File) bool { return f.Path != which.File })
 	}
-	return do(f, files)
+	return do(shelf, files)
 }
 
 func (o *letterOffice) skip(s *deadletters.Skipped) {
 	o.s.log.Debug("file left out of dead letters", "path", s.Path, "reason", s.Reason)
 }
 
-// read reads the letters of a file; what cannot be read is left out.
-func (o *letterOffice) read(f *deadletters.Folder, file deadletters.File) []deadletters.Letter {
-	letters, err := f.Read(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // else somebody has set it aside
+// unreadable is told of a file that cannot be read, and is left out.
+func (o *letterOffice) unreadable(file deadletters.File, err error) {
+	if !errors.Is(err, fs.ErrNotExist) { // else somebody has set it aside
 		o.s.log.Warn("dead letters not read", "path", file.Path, "err", err)
 	}
-	return letters
+}
+
+// away says whether an error is about all of a shelf that is not our disk, not one file.
+func away(f deadletters.Shelf, err error) bool {
+	_, disk := f.(*deadletters.Folder)
+	_, skipped := errors.AsType[*deadletters.Skipped](err)
+	return err != nil && !disk && !skipped && !errors.Is(err, fs.ErrNotExist)
 }
 
 // DeadLetters implements control.DeadLetterOffice.
 func (o *letterOffice) DeadLetters(ctx context.Context, namespace string, q control.DeadLetterQuery) (page []control.DeadLetter, next string, err error) {
-	err = o.look(ctx, namespace, q.DeadLetterPlace, func(f *deadletters.Folder, files []deadletters.File) (err error) {
+	err = o.look(ctx, namespace, q.DeadLetterPlace, func(f deadletters.Shelf, files []deadletters.File) (err error) {
 		page, next, err = o.page(ctx, f, files, q.After, q.Limit)
+		for i := range page {
+			page[i].Account = q.Account
+		}
 		return err
 	})
 	return page, next, err
@@ -97,7 +113,7 @@ func (o *letterOffice) DeadLetters(ctx context.Context, namespace string, q cont
 
 // page lists letters, the newest first, from after on: how many letters of a file are left,
 // and where among the files it is.
-func (o *letterOffice) page(ctx context.Context, f *deadletters.Folder, files []deadletters.File, after string, limit int) (page []control.DeadLetter, next string, err error) {
+func (o *letterOffice) page(ctx context.Context, f deadletters.Shelf, files []deadletters.File, after string, limit int) (page []control.DeadLetter, next string, err error) {
 	text, mark, _ := strings.Cut(after, " ")
 	left := 0
 	if after != "" {
@@ -111,20 +127,30 @@ func (o *letterOffice) page(ctx context.Context, f *deadletters.Folder, files []
 	}
 	size := 0
 	for _, file := range slices.Backward(files) {
-		if err := ctx.Err(); err != nil {
-			return nil, "", err
-		}
-		letters := o.read(f, file)
-		n := len(letters)
+		before := -1
 		if file.Mark() == mark {
-			n = max(0, min(n, left))
+			before = left
 		}
-		for i := n - 1; i >= 0; i-- {
+		for before != 0 {
 			if len(page) == limit || size > letterBytes {
-				return page, fmt.Sprintf("%d %s", i+1, file.Mark()), nil
+				return page, fmt.Sprintf("%d %s", before, file.Mark()), nil
 			}
-			size += len(letters[i].Event)
-			page = append(page, shownLetter(file, &letters[i], len(letters)))
+			t, err := deadletters.Reader(f.Read).Newest(ctx, file, before, limit-len(page), letterBytes-size)
+			if cause := context.Cause(ctx); cause != nil {
+				return nil, "", cause
+			}
+			if away(f, err) {
+				return nil, "", &control.LettersAwayError{Err: err}
+			}
+			if err != nil {
+				o.unreadable(file, err)
+				break
+			}
+			for i := len(t.Letters) - 1; i >= 0; i-- {
+				size += len(t.Letters[i].Event)
+				page = append(page, shownLetter(file, &t.Letters[i], t.Of))
+			}
+			before = t.First
 		}
 	}
 	return page, "", nil
@@ -139,7 +165,7 @@ func shownLetter(file deadletters.File, l *deadletters.Letter, together int) con
 func (o *letterOffice) Replay(ctx context.Context, namespace string, which control.DeadLetterPlace) (*control.Replayed, error) {
 	out := &control.Replayed{}
 	found := false
-	err := o.look(ctx, namespace, which, func(f *deadletters.Folder, files []deadletters.File) error {
+	err := o.look(ctx, namespace, which, func(f deadletters.Shelf, files []deadletters.File) error {
 		found = len(files) > 0
 		return o.replay(ctx, namespace, f, files, out)
 	})
@@ -149,11 +175,11 @@ func (o *letterOffice) Replay(ctx context.Context, namespace string, which contr
 	return out, err
 }
 
-func (o *letterOffice) replay(ctx context.Context, namespace string, f *deadletters.Folder, files []deadletters.File, out *control.Replayed) error {
+func (o *letterOffice) replay(ctx context.Context, namespace string, f deadletters.Shelf, files []deadletters.File, out *control.Replayed) error {
 	enough := time.Now().Add(replayTime)
 	r := deadletters.Replay{
 		SetAside: f.SetAside,
-		Read:     func(file deadletters.File) []deadletters.Letter { return o.read(f, file) },
+		Read:     f.Read, Unreadable: o.unreadable,
 		Publish: func(ctx context.Context, topic string, list []json.RawMessage) error {
 			if time.Now().After(enough) {
 				return errEnough
@@ -173,6 +199,9 @@ func (o *letterOffice) replay(ctx context.Context, namespace string, f *deadlett
 		out.Refused = append(out.Refused, control.Refused{Topic: files[0].Topic,
 			Reason: "The topic keeps as many bytes as it may: its event subscriptions must catch up first."})
 	case err != nil && !errors.Is(err, errEnough):
+		if aside, ok := errors.AsType[*deadletters.SetAsideError](err); ok && away(f, err) {
+			err = &control.LettersAwayError{Err: fmt.Errorf("%d events were published, the last of them from letters that are still there, and come again with the next replay: %w", r.Events(), aside.Err)}
+		}
 		return err
 	}
 	if err != nil {

@@ -82,6 +82,7 @@ type Server struct {
 	plane     *control.Plane
 	domains   *domains
 	events    *delivery.Plane
+	letters   *deadLetters
 	push      *push.Pool
 	tracer    *tracing.Tracer  // nil: off
 	resources *resourcelog.Log // nil: off

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,15 +18,20 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	plane "gridmq/control/client"
 	"gridmq/server/deadletters"
 )
 
 const deadLettersHelp = `Dead letters are events that an event subscription rejected, did not take often enough
 or not in time, and that has a dead-letter destination. The broker writes them into
 deadletter in its data directory (--data); --folder names another one. They are read from
-there, without the broker, by whoever may read its files.`
+there, without the broker, by whoever may read its files.
+
+Those of a storage account that events.dead_letters sends to a bucket or a topic are
+elsewhere: --account has the broker list and publish them, through its management plane.`
+
+const noLetters = "there are no dead letters"
 
 func newDeadLettersCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -46,27 +50,32 @@ func newDeadLettersCmd() *cobra.Command {
 
 // letterFlags say which letters.
 type letterFlags struct {
-	folder          string
-	data, namespace string // with --folder: data does not count
-	skipped         int
+	manage *manageFlags // --data, which does not count with --folder, and -n; all of it with --account
+	folder string
+	awayFlags
+	skipped int
 }
 
-func (l *letterFlags) register(f *pflag.FlagSet) {
-	l.registerFolder(f)
-	f.StringVar(&l.data, "data", ourData(), "data `directory` of a broker on this machine")
-	f.StringVarP(&l.namespace, "namespace", "n", "", "`namespace` (default: all)")
+func (l *letterFlags) register(cmd *cobra.Command) {
+	l.manage = new(manageFlags)
+	l.manage.register(cmd, true)
+	cmd.Flags().Lookup("namespace").Usage = "`namespace` (default: all; with --account the only one there is)"
+	l.registerPlace(cmd)
 }
 
-func (l *letterFlags) registerFolder(f *pflag.FlagSet) {
+// registerPlace adds the flags beside those of manage.
+func (l *letterFlags) registerPlace(cmd *cobra.Command) {
+	l.awayFlags.register(cmd)
+	f := cmd.Flags()
 	f.StringVar(&l.folder, "folder", "", "`folder` with dead letters (default: deadletter in --data)")
 }
 
 // open opens the folder; nil: there is none, and so no letters.
 func (l *letterFlags) open() (*deadletters.Folder, error) {
-	dir := cmp.Or(l.folder, filepath.Join(l.data, "deadletter"))
+	dir := cmp.Or(l.folder, filepath.Join(l.manage.data, "deadletter"))
 	f, err := deadletters.Open(dir)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && l.folder == "" && exists(l.data):
+	case errors.Is(err, fs.ErrNotExist) && l.folder == "" && exists(l.manage.data):
 		return nil, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no folder %s: name the data directory of the broker with --data, or a folder with --folder", dir)
@@ -78,7 +87,7 @@ func (l *letterFlags) open() (*deadletters.Folder, error) {
 
 // place reads TOPIC or TOPIC/SUBSCRIPTION, if it is given.
 func (l *letterFlags) place(args []string) (deadletters.Place, error) {
-	p := deadletters.Place{Namespace: l.namespace}
+	p := deadletters.Place{Namespace: l.manage.namespace}
 	if len(args) == 0 {
 		return p, nil
 	}
@@ -126,22 +135,17 @@ func (l *letterFlags) run(do func(ctx context.Context, cmd *cobra.Command, f *de
 		}
 		defer l.tellSkipped(cmd.ErrOrStderr())
 		if len(files) == 0 {
-			fmt.Fprintln(cmd.ErrOrStderr(), "there are no dead letters")
+			fmt.Fprintln(cmd.ErrOrStderr(), noLetters)
 		}
 		return do(ctx, cmd, f, files)
 	}
 }
 
-// read is Folder.Read; what cannot be read is told and left out.
-func (l *letterFlags) read(w io.Writer, f *deadletters.Folder, file deadletters.File) []deadletters.Letter {
-	letters, err := f.Read(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // somebody else has set it aside
-	}
-	if err != nil {
+// unreadable tells of a file that cannot be read, and is left out.
+func (l *letterFlags) unreadable(w io.Writer, err error) {
+	if !errors.Is(err, fs.ErrNotExist) { // else somebody else has set it aside
 		l.skip(w, err)
 	}
-	return letters
 }
 
 // A heap of letters is a row of the list.
@@ -167,16 +171,9 @@ func newDeadLettersListCmd() *cobra.Command {
   gridmq dead-letters list orders -n shop -o json`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	l.register(cmd.Flags())
+	l.register(cmd)
 	outputFlag(cmd, &output, "table", "json")
-	cmd.RunE = l.run(func(ctx context.Context, cmd *cobra.Command, f *deadletters.Folder, files []deadletters.File) error {
-		if err := checkOutput(output, "table", "json"); err != nil {
-			return err
-		}
-		heaps, err := l.heaps(ctx, cmd.ErrOrStderr(), f, files)
-		if err != nil {
-			return err
-		}
+	print := func(cmd *cobra.Command, heaps []letterHeap) error {
 		if output == "json" {
 			return printJSON(cmd, orEmpty(heaps))
 		}
@@ -189,16 +186,41 @@ func newDeadLettersListCmd() *cobra.Command {
 			t.row(h.Namespace, h.Topic, h.Subscription, strconv.Itoa(h.Events), strconv.Itoa(h.Files), instant(h.From), instant(h.To), h.Reason)
 		}
 		return t.flush()
-	})
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkOutput(output, "table", "json"); err != nil {
+			return err
+		}
+		if l.account != "" {
+			return l.away(args, func(ctx context.Context, cmd *cobra.Command, namespace string, p plane.DeadLetterPlace) error {
+				heaps, err := l.heapsAway(ctx, namespace, p)
+				if err != nil {
+					return err
+				}
+				if len(heaps) == 0 {
+					fmt.Fprintln(cmd.ErrOrStderr(), noLetters)
+				}
+				return print(cmd, heaps)
+			})(cmd, args)
+		}
+		return l.run(func(ctx context.Context, cmd *cobra.Command, f *deadletters.Folder, files []deadletters.File) error {
+			heaps, err := l.heaps(ctx, cmd.ErrOrStderr(), f, files)
+			if err != nil {
+				return err
+			}
+			return print(cmd, heaps)
+		})(cmd, args)
+	}
 	return cmd
 }
 
 // maxHeaps bounds the rows: reasons are texts from a file.
 const maxHeaps = 10_000
 
+var errTooManyHeaps = fmt.Errorf("more than %d reasons: name a TOPIC/SUBSCRIPTION", maxHeaps)
+
 func (l *letterFlags) heaps(ctx context.Context, stderr io.Writer, f *deadletters.Folder, files []deadletters.File) ([]letterHeap, error) {
-	type key struct{ namespace, topic, subscription, reason string }
-	all := map[key]*letterHeap{}
+	all := letterHeaps{}
 	stderr = &lockedWriter{w: stderr}
 	var done progressCount
 	stop := showProgress(stderr, func() string { return done.say(len(files), "files read") })
@@ -207,26 +229,58 @@ func (l *letterFlags) heaps(ctx context.Context, stderr io.Writer, f *deadletter
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		seen := map[string]bool{}
-		for _, letter := range l.read(stderr, f, file) {
-			k := key{file.Namespace, file.Topic, file.Subscription, printableText(letter.Reason, widest)}
-			h := all[k]
-			if h == nil {
-				if len(all) == maxHeaps {
-					return nil, fmt.Errorf("more than %d reasons: name a TOPIC/SUBSCRIPTION", maxHeaps)
-				}
-				h = &letterHeap{Namespace: k.namespace, Topic: k.topic, Subscription: k.subscription, Reason: k.reason, From: file.Hour}
-				all[k] = h
+		reasons := map[string]int{}
+		err := f.Read(ctx, file, func(letter deadletters.Letter) error {
+			if reasons[printableText(letter.Reason, widest)]++; len(reasons) > maxHeaps {
+				return errTooManyHeaps
 			}
-			h.Events++
-			h.To = file.Hour
-			if !seen[k.reason] {
-				seen[k.reason] = true
-				h.Files++
+			return nil
+		})
+		switch {
+		case errors.Is(err, errTooManyHeaps) || context.Cause(ctx) != nil:
+			return nil, cmp.Or(context.Cause(ctx), err)
+		case err != nil:
+			l.unreadable(stderr, err)
+		default:
+			if err := all.add(file, reasons); err != nil {
+				return nil, err
 			}
 		}
 		done.add(1)
 	}
+	return all.sorted(), nil
+}
+
+// letterHeaps are rows by what they are about.
+type letterHeaps map[heapKey]*letterHeap
+
+type heapKey struct{ namespace, topic, subscription, reason string }
+
+// add counts the letters of a file.
+func (all letterHeaps) add(file deadletters.File, reasons map[string]int) error {
+	for reason, events := range reasons {
+		k := heapKey{file.Namespace, file.Topic, file.Subscription, reason}
+		h := all[k]
+		if h == nil {
+			if len(all) == maxHeaps {
+				return errTooManyHeaps
+			}
+			h = &letterHeap{Namespace: k.namespace, Topic: k.topic, Subscription: k.subscription, Reason: k.reason, From: file.Hour, To: file.Hour}
+			all[k] = h
+		}
+		h.Events += events
+		h.Files++
+		if file.Hour.Before(h.From) {
+			h.From = file.Hour
+		}
+		if file.Hour.After(h.To) {
+			h.To = file.Hour
+		}
+	}
+	return nil
+}
+
+func (all letterHeaps) sorted() []letterHeap {
 	heaps := make([]letterHeap, 0, len(all))
 	for _, h := range slices.SortedFunc(maps.Values(all), func(a, b *letterHeap) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Topic, b.Topic),
@@ -234,77 +288,5 @@ func (l *letterFlags) heaps(ctx context.Context, stderr io.Writer, f *deadletter
 	}) {
 		heaps = append(heaps, *h)
 	}
-	return heaps, nil
-}
-
-func newDeadLettersShowCmd() *cobra.Command {
-	var l letterFlags
-	var output string
-	var most int
-	cmd := &cobra.Command{
-		Use:   "show [TOPIC[/SUBSCRIPTION]]",
-		Short: "Show dead letters, the newest first",
-		Long:  "Show dead letters, the newest first: why, how often it was tried, and the event.\n\n" + deadLettersHelp,
-		Example: `  gridmq dead-letters show orders/billing
-  gridmq dead-letters show orders -n shop --max 1000 -o json | jq -r .event.id`,
-		Args: cobra.MaximumNArgs(1),
-	}
-	l.register(cmd.Flags())
-	outputFlag(cmd, &output, "text", "json")
-	cmd.Flags().IntVar(&most, "max", 20, "how `many` at most")
-	cmd.RunE = l.run(func(ctx context.Context, cmd *cobra.Command, f *deadletters.Folder, files []deadletters.File) error {
-		if err := checkOutput(output, "text", "json"); err != nil {
-			return err
-		}
-		if most < 1 {
-			return fmt.Errorf("--max %d: want 1 or more", most)
-		}
-		left := most
-		for _, file := range slices.Backward(files) {
-			if err := context.Cause(ctx); err != nil {
-				return err
-			}
-			for _, letter := range slices.Backward(l.read(cmd.ErrOrStderr(), f, file)) {
-				if left == 0 {
-					fmt.Fprintln(cmd.ErrOrStderr(), "there are more: --max")
-					return nil
-				}
-				left--
-				if err := printLetter(cmd.OutOrStdout(), output, file, letter); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return cmd
-}
-
-func printLetter(out io.Writer, output string, file deadletters.File, l deadletters.Letter) error {
-	if output == "json" {
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
-		whole := map[string]any{"file": file.Path, "namespace": file.Namespace, "topic": file.Topic, "subscription": file.Subscription,
-			"reason": l.Reason, "result": l.Result, "attempts": l.Attempts, "published": l.Published, "event": l.Event}
-		if l.LastAttempt != "" {
-			whole["lastAttempt"] = l.LastAttempt
-		}
-		if l.Properties != nil {
-			whole["customDeliveryProperties"] = l.Properties
-		}
-		return enc.Encode(whole)
-	}
-	attempts := "1 attempt"
-	if l.Attempts != 1 {
-		attempts = strconv.Itoa(l.Attempts) + " attempts"
-	}
-	fmt.Fprintf(out, "%s/%s in %s: %s\n", printableText(file.Topic, widest), printableText(file.Subscription, widest),
-		printableText(file.Namespace, widest), printableText(l.Reason, 200))
-	fmt.Fprintf(out, "  published %s, %s, the last: %s %s\n", printableText(cmp.Or(l.Published, "-"), 40), attempts,
-		printableText(cmp.Or(l.LastAttempt, "none"), 40), printableText(l.Result, 200))
-	if l.Properties != nil {
-		fmt.Fprintf(out, "  headers %s\n", printableText(string(l.Properties), widestData))
-	}
-	fmt.Fprintf(out, "  %s\n", printableText(file.Path, widestLast))
-	return printEvent(out, l.Event, 0)
+	return heaps
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	plane "gridmq/control/client"
 	events "gridmq/gateway/client"
 	"gridmq/server/deadletters"
 )
@@ -40,14 +41,19 @@ replay; consumers know such events by their id. What the broker refuses stays wh
 		Args: cobra.MaximumNArgs(1),
 	}
 	e.register(cmd)
-	l.registerFolder(cmd.Flags())
+	l.manage = &e.manage
+	l.registerPlace(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "all topics of the namespace")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only tell what would be published")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if all == (len(args) > 0) {
 			return errors.New("which? TOPIC or TOPIC/SUBSCRIPTION, or --all")
 		}
-		l.data, l.namespace = e.manage.data, e.manage.namespace
+		if l.account != "" {
+			return l.away(args, func(ctx context.Context, cmd *cobra.Command, namespace string, p plane.DeadLetterPlace) error {
+				return l.replayAway(ctx, cmd, namespace, p, dry)
+			})(cmd, args)
+		}
 		return l.run(func(ctx context.Context, cmd *cobra.Command, f *deadletters.Folder, files []deadletters.File) error {
 			namespace, err := oneNamespace(files)
 			if err != nil || len(files) == 0 {
@@ -57,7 +63,7 @@ replay; consumers know such events by their id. What the broker refuses stays wh
 			r := &replay{letters: &l, folder: f, out: cmd.OutOrStdout(), stderr: stderr}
 			if dry {
 				r.publish = func(context.Context, string, []json.RawMessage) error { return nil }
-				r.setAside = func(deadletters.File) error { return nil }
+				r.setAside = func(context.Context, deadletters.File) error { return nil }
 				return r.run(ctx, files, "would publish")
 			}
 			e.manage.namespace = namespace
@@ -95,14 +101,14 @@ type replay struct {
 	letters     *letterFlags
 	folder      *deadletters.Folder
 	publish     func(ctx context.Context, topic string, list []json.RawMessage) error
-	setAside    func(deadletters.File) error
+	setAside    func(context.Context, deadletters.File) error
 	out, stderr io.Writer
 }
 
 // run replays files, topic by topic, the oldest first.
 func (r *replay) run(ctx context.Context, files []deadletters.File, done string) error {
-	d := deadletters.Replay{Publish: r.patiently, SetAside: r.setAside, Refused: r.refused,
-		Read: func(file deadletters.File) []deadletters.Letter { return r.letters.read(r.stderr, r.folder, file) }}
+	d := deadletters.Replay{Publish: r.patiently, SetAside: r.setAside, Refused: r.refused, Read: r.folder.Read,
+		Unreadable: func(_ deadletters.File, err error) { r.letters.unreadable(r.stderr, err) }}
 	stop := showProgress(r.stderr, func() string { return fmt.Sprintf("%d of %d files %s", d.Files(), len(files), done) })
 	err := d.Run(ctx, files)
 	stop()

@@ -5,6 +5,8 @@
 //
 //	<container>/<namespace>/<topic>/<subscription>/<year>/<month>/<day>/<hour>/<guid>.json
 //
+// They can be listed, read, and moved beside, by a key with those rights.
+//
 // An object is complete or not there: it is one PUT. One whose answer was lost is written
 // again under another name, as the plane asks for.
 //
@@ -55,6 +57,17 @@ type Sink struct {
 	client *http.Client
 	// prepare makes a request the owner's.
 	prepare func(ctx context.Context, r *http.Request, body []byte) error
+	kind
+}
+
+// A kind is what the APIs do not have in common.
+type kind struct {
+	// list is the query for a page of names.
+	list func(prefix, after string) url.Values
+	// page reads one, and what the next one is after; empty: it was the last.
+	page func(body []byte) (list []Object, after string, err error)
+	// copyOf has a PUT copy what is at the path, which begins with its container.
+	copyOf func(r *http.Request, path []string) error
 }
 
 var _ delivery.DeadLetterSink = (*Sink)(nil)

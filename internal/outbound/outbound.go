@@ -130,15 +130,12 @@ type Answer struct {
 // Do sends a request and reads the answer, of at most limit bytes, whatever its
 // status. ctx of the request bounds it all.
 func Do(c *http.Client, r *http.Request, limit int64) (*Answer, error) {
-	resp, err := c.Do(r)
+	resp, err := Open(c, r)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, err
 	}
 	defer resp.Body.Close()
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header}
-	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return a, errors.New("the answer is compressed, which was not asked for")
-	}
 	if resp.ContentLength > limit {
 		return a, ErrTooLarge
 	}
@@ -151,6 +148,19 @@ func Do(c *http.Client, r *http.Request, limit int64) (*Answer, error) {
 		return a, ErrTooLarge
 	}
 	return a, nil
+}
+
+// Open sends a request, for whoever reads the body as a stream, and closes it.
+func Open(c *http.Client, r *http.Request) (*http.Response, error) {
+	resp, err := c.Do(r)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	if e := resp.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		resp.Body.Close()
+		return nil, errors.New("the answer is compressed, which was not asked for")
+	}
+	return resp, nil
 }
 
 // Get fetches a document with status 200.

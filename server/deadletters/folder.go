@@ -1,5 +1,6 @@
-// Package deadletters reads the folder in which a broker keeps dead letters, and sets
-// aside those that were published again:
+// Package deadletters reads where a broker keeps dead letters, and sets aside those that
+// were published again: a folder, a bucket (without the account) or a topic, in which
+// each is an event.
 //
 //	<folder>/<account>/<container>/<namespace>/<topic>/<subscription>/<year>/<month>/<day>/<hour>/<guid>.json
 //	                                                                         .../<hour>/replayed/<guid>.json
@@ -16,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -29,8 +29,6 @@ import (
 )
 
 const (
-	// MaxFile bounds what is read of one file.
-	MaxFile = 64 << 20
 	// MaxFiles bounds how many there may be in one listing, unless its folder has another bound.
 	MaxFiles = 1_000_000
 	// replayed is the folder beside the files, for those that were published again.
@@ -248,35 +246,21 @@ func unescape(name string) (string, bool) {
 	return b.String(), utf8.ValidString(b.String())
 }
 
-// Read reads the letters of a file.
-func (f *Folder) Read(file File) ([]Letter, error) {
-	if file.Size > MaxFile {
-		return nil, &Skipped{file.Path, fmt.Sprintf("%d bytes are more than %d", file.Size, MaxFile)}
-	}
+// Read is a Reader.
+func (f *Folder) Read(ctx context.Context, file File, tell func(Letter) error) error {
 	in, err := f.root.Open(filepath.FromSlash(file.Path))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer in.Close()
 	if info, err := in.Stat(); err != nil || !info.Mode().IsRegular() { // it may have been exchanged
-		return nil, errors.Join(err, &Skipped{file.Path, "not an ordinary file"})
+		return errors.Join(err, &Skipped{file.Path, "not an ordinary file"})
 	}
-	b, err := io.ReadAll(io.LimitReader(in, MaxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > MaxFile {
-		return nil, &Skipped{file.Path, fmt.Sprintf("it has more than %d bytes", MaxFile)}
-	}
-	letters, err := parse(b)
-	if err != nil {
-		return nil, &Skipped{file.Path, err.Error()}
-	}
-	return letters, nil
+	return readFile(ctx, file, in, tell)
 }
 
 // SetAside moves a file into the folder replayed beside it; durable when it returns.
-func (f *Folder) SetAside(file File) error {
+func (f *Folder) SetAside(_ context.Context, file File) error {
 	dir, name := path.Split(file.Path)
 	beside := path.Join(dir, replayed)
 	if err := f.root.Mkdir(filepath.FromSlash(beside), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -2,7 +2,6 @@ package deadletters
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -55,6 +54,16 @@ func look(t *testing.T, root string, only Place) (paths, skipped []string, files
 	return paths, skipped, files, f
 }
 
+// all are the letters of a file.
+func all(t *testing.T, r Reader, file File) (letters []Letter, err error) {
+	t.Helper()
+	err = r(t.Context(), file, func(l Letter) error {
+		letters = append(letters, l)
+		return nil
+	})
+	return letters, err
+}
+
 // What delivery/folder writes is what is read here, names with escapes too.
 func TestOfBroker(t *testing.T) {
 	root := t.TempDir()
@@ -69,12 +78,12 @@ func TestOfBroker(t *testing.T) {
 	if len(files) != 1 || skipped != nil || files[0].Place != (Place{"acc", "dead", "plant", "Orders", "../bill%ing\n"}) {
 		t.Fatalf("files %+v, skipped %v", files, skipped)
 	}
-	letters, err := f.Read(files[0])
+	letters, err := all(t, f.Read, files[0])
 	if err != nil || len(letters) != 2 || letters[0].Reason != "why" || letters[0].Attempts != 3 || letters[0].Result != "how" ||
 		!strings.HasPrefix(letters[0].Published, "2001-09-09T01:46:40") || letters[0].LastAttempt != "" || !strings.Contains(string(letters[1].Event), `"id":"b"`) {
 		t.Errorf("letters %+v, %v", letters, err)
 	}
-	if err := f.SetAside(files[0]); err != nil {
+	if err := f.SetAside(t.Context(), files[0]); err != nil {
 		t.Fatal(err)
 	}
 	if paths, skipped, _, _ := look(t, root, Place{}); paths != nil || skipped != nil {
@@ -83,7 +92,7 @@ func TestOfBroker(t *testing.T) {
 	if there, _ := filepath.Glob(filepath.Join(root, filepath.Dir(files[0].Path), "replayed", "*.json")); len(there) != 1 {
 		t.Errorf("set aside: %v", there)
 	}
-	if err := f.SetAside(files[0]); !errors.Is(err, os.ErrNotExist) {
+	if err := f.SetAside(t.Context(), files[0]); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("set aside again: %v", err)
 	}
 }
@@ -145,52 +154,15 @@ func TestExchanged(t *testing.T) {
 	if err := errors.Join(os.Remove(name), os.Symlink(filepath.Join(outside, "secret.json"), name)); err != nil {
 		t.Fatal(err)
 	}
-	if letters, err := f.Read(files[0]); err == nil {
+	if letters, err := all(t, f.Read, files[0]); err == nil {
 		t.Errorf("read %v", letters)
 	}
 	if err := errors.Join(os.Remove(name), os.Mkdir(name, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if letters, err := f.Read(files[0]); err == nil {
+	if letters, err := all(t, f.Read, files[0]); err == nil {
 		t.Errorf("read %v of a folder", letters)
 	}
-}
-
-func TestParse(t *testing.T) {
-	if letters, err := parse([]byte("[" + record + "]")); err != nil || letters[0].Attempts != 2 || string(letters[0].Properties) != `{"tenant":"t-17"}` {
-		t.Errorf("letters %+v, %v", letters, err)
-	}
-	for name, test := range map[string]struct{ text, want string }{
-		"empty":           {"", "not an array"},
-		"an object":       {record, "not an array"},
-		"no record":       {"[]", "0 records"},
-		"more behind":     {"[" + record + "] [", "not an array"},
-		"not UTF-8":       {"[\"\xff\"]", "not UTF-8"},
-		"null":            {"[null]", "record 0: it has no deadLetterProperties"},
-		"no properties":   {`[{"event":` + good + `}]`, "no deadLetterProperties"},
-		"no event":        {"[" + record + `,{"deadLetterProperties":{}}]`, "record 1: its event is not an object"},
-		"event is a text": {`[{"deadLetterProperties":{},"event":"e"}]`, "not an object"},
-		"no id":           {`[{"deadLetterProperties":{},"event":{"specversion":"1.0"}}]`, "`id`"},
-		"wrong type":      {`[{"deadLetterProperties":{"deliveryattempts":"many"},"event":` + good + `}]`, "record 0"},
-		"deep":            {strings.Repeat("[", 100000), "not an array"},
-	} {
-		if letters, err := parse([]byte(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v, %v; want %q", name, letters, err, test.want)
-		}
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("[" + record + "]"))
-	f.Add([]byte(`[{"deadLetterProperties":{},"event":null}]`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		letters, err := parse(b)
-		for _, l := range letters {
-			if err != nil || !json.Valid(l.Event) || !json.Valid(l.Raw) || l.Properties != nil && !json.Valid(l.Properties) {
-				t.Errorf("letter %+v, %v", l, err)
-			}
-		}
-	})
 }
 
 func FuzzUnescape(f *testing.F) {

@@ -15,37 +15,14 @@ type Letter struct {
 	LastAttempt    string          // time; empty: there was none
 	Properties     json.RawMessage // customDeliveryProperties, an object; nil: none
 	Event          json.RawMessage // a CloudEvent
-	Raw            json.RawMessage // the whole
 }
 
-// maxLetters of one file.
-const maxLetters = 100_000
-
-// parse reads a file. Names are compared without case, as encoding/json does: sources
+// Parse reads one record. Names are compared without case, as encoding/json does: sources
 // have both deadLetterProperties and deadletterProperties.
-func parse(b []byte) ([]Letter, error) {
-	if !utf8.Valid(b) {
-		return nil, errors.New("not UTF-8")
+func Parse(raw []byte) (Letter, error) {
+	if !utf8.Valid(raw) {
+		return Letter{}, errors.New("not UTF-8")
 	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(b, &list); err != nil {
-		return nil, fmt.Errorf("not an array in JSON: %w", err)
-	}
-	if len(list) == 0 || len(list) > maxLetters {
-		return nil, fmt.Errorf("%d records: want 1 to %d", len(list), maxLetters)
-	}
-	letters := make([]Letter, 0, len(list))
-	for i, raw := range list {
-		l, err := parseLetter(raw)
-		if err != nil {
-			return nil, fmt.Errorf("record %d: %w", i, err)
-		}
-		letters = append(letters, l)
-	}
-	return letters, nil
-}
-
-func parseLetter(raw json.RawMessage) (Letter, error) {
 	var record struct {
 		DeadLetterProperties *struct {
 			DeadLetterReason, DeliveryResult string
@@ -66,7 +43,7 @@ func parseLetter(raw json.RawMessage) (Letter, error) {
 		return Letter{}, err
 	}
 	l := Letter{Reason: p.DeadLetterReason, Result: p.DeliveryResult, Attempts: p.DeliveryAttempts,
-		Published: p.PublishUTC, LastAttempt: p.DeliveryAttemptUTC, Event: record.Event, Raw: raw}
+		Published: p.PublishUTC, LastAttempt: p.DeliveryAttemptUTC, Event: record.Event}
 	if len(record.CustomDeliveryProperties) > 0 {
 		l.Properties, _ = json.Marshal(record.CustomDeliveryProperties) // it was JSON
 	}

@@ -32,10 +32,12 @@ type Replay struct {
 	// Publish publishes all events of a list or none: durable when it returns. Its
 	// bounds are those of the data plane. Errors: *Refusal, and others.
 	Publish func(ctx context.Context, topic string, list []json.RawMessage) error
-	// Read reads the letters of a file; none: it is left out.
-	Read func(File) []Letter
-	// SetAside is Folder.SetAside.
-	SetAside func(File) error
+	// Read reads the letters of a file. A file that cannot be read is left out.
+	Read Reader
+	// Unreadable is told of such a file.
+	Unreadable func(File, error)
+	// SetAside is that of where the files are.
+	SetAside func(context.Context, File) error
 	// Refused is told what stays where it is: a file, or all of a topic (the Path of
 	// the file is empty then).
 	Refused func(File, error)
@@ -77,24 +79,51 @@ func (r *Replay) Run(ctx context.Context, files []File) error {
 	slices.SortStableFunc(files, func(a, b File) int { return strings.Compare(a.Topic, b.Topic) })
 	var p pile
 	for _, file := range files {
-		letters := r.Read(file)
-		if len(letters) == 0 {
-			continue
+		next, large, err := r.pileOf(ctx, file)
+		if err != nil {
+			return err
 		}
-		next := pile{topic: file.Topic, files: []File{file}}
-		for _, l := range letters {
-			next.list = append(next.list, l.Event)
-			next.size += len(l.Event) + 1
-		}
-		if len(p.files) > 0 && (p.topic != next.topic || len(p.list)+len(next.list) > mostPublished || p.size+next.size > largestPublish) {
+		if len(p.files) > 0 && (large || p.topic != next.topic || len(p.list)+len(next.list) > mostPublished || p.size+next.size > largestPublish) {
 			if err := r.send(ctx, p); err != nil {
 				return err
 			}
 			p = pile{}
 		}
-		p = pile{next.topic, append(p.files, next.files...), append(p.list, next.list...), p.size + next.size}
+		if large {
+			if err := r.sendLarge(ctx, file); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(next.list) > 0 {
+			p = pile{next.topic, append(p.files, file), append(p.list, next.list...), p.size + next.size}
+		}
 	}
 	return r.send(ctx, p)
+}
+
+// pileOf reads a file, and keeps its events unless they are more than one publish takes.
+// All of it is read in any case: a file that is not as it should be is not begun. One
+// that cannot be read makes an empty pile.
+func (r *Replay) pileOf(ctx context.Context, file File) (p pile, large bool, err error) {
+	p = pile{topic: file.Topic, files: []File{file}}
+	err = r.Read(ctx, file, func(l Letter) error {
+		p.size += len(l.Event) + 1
+		if p.size > largestPublish {
+			p.list, large = nil, true
+		} else {
+			p.list = append(p.list, l.Event)
+		}
+		return nil
+	})
+	if err == nil {
+		return p, large, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return pile{}, false, cause
+	}
+	r.Unreadable(file, err)
+	return pile{topic: file.Topic}, false, nil
 }
 
 // send publishes a pile and sets its files aside. A publish is all or nothing: when the
@@ -107,7 +136,11 @@ func (r *Replay) send(ctx context.Context, p pile) error {
 		r.refused += len(p.files)
 		return nil
 	}
-	err := r.inParts(ctx, p)
+	return r.settle(ctx, p, len(p.list), r.inParts(ctx, p))
+}
+
+// settle does what follows from a publish of all events of a pile.
+func (r *Replay) settle(ctx context.Context, p pile, events int, err error) error {
 	refusal, refused := errors.AsType[*Refusal](err)
 	switch {
 	case refused && refusal.Gone:
@@ -125,23 +158,55 @@ func (r *Replay) send(ctx context.Context, p pile) error {
 		return err
 	}
 	for _, file := range p.files {
-		if err := r.SetAside(file); err != nil {
+		if err := r.SetAside(ctx, file); err != nil {
 			return &SetAsideError{err}
 		}
 		r.files.Add(1)
 	}
-	r.events.Add(int64(len(p.list)))
+	r.events.Add(int64(events))
 	return nil
+}
+
+// sendLarge publishes a file as it is read, which has been read once and found good: no
+// more of it is in memory than one publish has.
+func (r *Replay) sendLarge(ctx context.Context, file File) error {
+	if file.Topic == r.gone {
+		r.refused++
+		return nil
+	}
+	events := 0
+	p := pile{topic: file.Topic, files: []File{file}}
+	publish := func() error {
+		if err := r.inParts(ctx, p); err != nil {
+			return err
+		}
+		events += len(p.list)
+		p.list, p.size = nil, 0
+		return nil
+	}
+	err := r.Read(ctx, file, func(l Letter) error {
+		if size := len(l.Event) + 1; len(p.list) == mostPublished || p.size+size > largestPublish {
+			if err := publish(); err != nil {
+				return err
+			}
+		}
+		p.list, p.size = append(p.list, l.Event), p.size+len(l.Event)+1
+		return nil
+	})
+	if err == nil {
+		err = publish()
+	}
+	return r.settle(ctx, p, events, err)
 }
 
 func (r *Replay) oneByOne(ctx context.Context, p pile) error {
 	for _, file := range p.files {
-		one := pile{topic: p.topic, files: []File{file}}
-		for _, l := range r.Read(file) {
-			one.list = append(one.list, l.Event)
+		one, large, err := r.pileOf(ctx, file)
+		if err != nil {
+			return err
 		}
-		if len(one.list) == 0 {
-			continue // somebody else has set it aside meanwhile
+		if large || len(one.list) == 0 {
+			continue // somebody else has set it aside or exchanged it meanwhile
 		}
 		if err := r.send(ctx, one); err != nil {
 			return err

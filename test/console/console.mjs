@@ -3,26 +3,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { everyPage, headingFirst, sound } from "./access.mjs";
-import { address, context, faults, open, page, pictures, said, token } from "./browser.mjs";
-import { rejectOne, received } from "./events.mjs";
+import { address, context, faults, open, page, pictures, token } from "./browser.mjs";
+import { rejectOne, received, subscribe as subscribeTo } from "./events.mjs";
 import { hands, secret } from "./hands.mjs";
+import { step } from "./step.mjs";
 import { signOutEndsAll, traceAClient } from "./trace.mjs";
 import { alsoPicture, takePictures, walkNarrow } from "./walk.mjs";
 
 const { create, dialog, fault, field, heading, menu, publish, reconnect, subscribe } = hands(page);
-
-async function step(name, what) {
-  const began = Date.now();
-  try {
-    await what();
-  } catch (e) {
-    if (pictures) await page.screenshot({ path: join(pictures, "failed.png") });
-    console.error(faults.concat(said.slice(-10)).join("\n"));
-    console.error(`FAILED at: ${name}\n${(await page.locator("#page, main").first().innerText().catch(() => "")).slice(0, 2000)}`);
-    throw e;
-  }
-  console.log(`ok ${name} (${Date.now() - began} ms)`);
-}
 
 try {
   await step("a wrong token is told where it was typed", async () => {
@@ -269,6 +257,19 @@ try {
     await page.getByText("billing has had 2 events that became dead letters").waitFor();
     await menu("Audit log");
     await page.getByRole("cell", { name: "quickstart/deadLetters/telemetry/billing" }).first().waitFor();
+  });
+  await step("a dead letter in a topic is listed, and is replayed", async () => {
+    await subscribeTo("telemetry", "audit", "shelf");
+    await menu("Live client");
+    await publish("lamps/lamp-1/dim", '{"volts": 3}');
+    const id = await rejectOne("telemetry", "audit");
+    await menu("Dead letters");
+    await field("account").selectOption({ label: "for shelf, in topic telemetry" });
+    const letter = page.locator(".letters li", { hasText: id });
+    await letter.getByText("Event was rejected.").first().waitFor();
+    await dialog("Replay", "Publish again", letter);
+    await page.getByText("Published 1 event again.").waitFor();
+    await page.getByText("No dead letters").waitFor();
   });
   await step("a role is assigned", async () => {
     await menu("Role assignments");

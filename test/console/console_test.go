@@ -52,7 +52,15 @@ func need(t *testing.T) (node, chromium string) {
 func TestBrowser(t *testing.T) {
 	node, chromium := need(t)
 	data := t.TempDir()
-	s := serve(t, data)
+	// An account whose dead letters are events, seen through an event subscription that the steps make.
+	shelf := []server.Assignment{{Path: "events.dead_letters.shelf.kind", Value: "topic"}, {Path: "events.dead_letters.shelf.topic", Value: "telemetry"},
+		{Path: "events.dead_letters.shelf.subscription", Value: "billing"}}
+	browse(t, node, chromium, "console.mjs", serve(t, data, shelf...), data)
+}
+
+// browse runs a program that opens the console, with the token of the local operator.
+func browse(t *testing.T, node, chromium, program string, s *server.Server, data string, environment ...string) {
+	t.Helper()
 	token, err := os.ReadFile(filepath.Join(data, server.TokenFile))
 	if err != nil {
 		t.Fatal(err)
@@ -63,9 +71,10 @@ func TestBrowser(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, "console.mjs")
+	cmd := exec.CommandContext(ctx, node, program)
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(os.Environ(), "CONSOLE=https://localhost:"+port+"/console/", "CHROMIUM="+chromium, "PROFILE="+t.TempDir())
+	cmd.Env = append(cmd.Env, environment...)
 	cmd.Stdin = bytes.NewReader(bytes.TrimSpace(token)) // not in the environment, which others may list
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
@@ -78,12 +87,13 @@ func TestBrowser(t *testing.T) {
 }
 
 // serve runs a broker with the quickstart on free ports until the test ends.
-func serve(t *testing.T, data string) *server.Server {
+func serve(t *testing.T, data string, more ...server.Assignment) *server.Server {
 	t.Helper()
 	flags := []server.Assignment{{Path: "data", Value: data}, {Path: "quickstart.enabled", Value: "true"}, {Path: "log.level", Value: "warn"}}
 	for _, path := range []string{"operations.address", "management.address", "listeners.mqtts.address", "listeners.wss.address"} {
 		flags = append(flags, server.Assignment{Path: path, Value: "127.0.0.1:0"})
 	}
+	flags = append(flags, more...)
 	cfg, _, err := server.Sources{Flags: flags}.Load()
 	if err != nil {
 		t.Fatal(err)

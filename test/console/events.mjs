@@ -39,3 +39,14 @@ export async function rejectOne(topic, subscription) {
   await c.do("reject?api-version=2024-06-01", { lockTokens: [lock] });
   return id;
 }
+
+/** subscribe makes an event subscription whose dead letters are of a storage account. */
+export async function subscribe(topic, name, account) {
+  const resourceId = `/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/${account}`;
+  const deadLetterDestination = { endpointType: "StorageBlob", properties: { resourceId, blobContainerName: "dead" } };
+  const answer = await context.request.put(new URL(`${group}/quickstart/topics/${topic}/eventSubscriptions/${name}?api-version=2025-11-15-preview`, address).href, {
+    headers: manage,
+    data: { properties: { deliveryConfiguration: { deliveryMode: "Queue", queue: { deadLetterDestinationWithResourceIdentity: { deadLetterDestination } } } } },
+  });
+  assert(answer.ok(), await answer.text());
+}

@@ -99,6 +99,17 @@ func (b *Book) Low() store.Position {
 func (b *Book) Outstanding() int { return len(b.copies) - b.left }
 func (b *Book) Leaving() int     { return b.left }
 
+// Positions are those of the copies that are neither done nor leaving, in their order.
+func (b *Book) Positions() (list []store.Position) {
+	for pos, c := range b.copies {
+		if c.State != Leaving {
+			list = append(list, pos)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // Copy returns the copy at pos.
 func (b *Book) Copy(pos store.Position) (Copy, bool) {
 	if c := b.copies[pos]; c != nil {

@@ -35,13 +35,22 @@ export interface Answer<T> {
 
 const timeout = 30_000; // milliseconds
 
-let bearer = "";
-let onExpired = () => {};
+/** A Bearer is whoever asks. */
+export interface Bearer {
+  /** token is what goes out with a request; empty: nothing. It may have to be renewed first. */
+  token(): string | Promise<string>;
+  /** refused is told when the server does not take the token any more. */
+  refused(): void;
+}
 
-/** useToken sets the token of all requests that follow; expired is told when the server does not take it any more. */
-export function useToken(token: string, expired: () => void): void {
-  bearer = token;
-  onExpired = expired;
+/** nobody has no token. */
+export const nobody: Bearer = { token: () => "", refused: () => {} };
+
+let bearer = nobody;
+
+/** useBearer sets who makes all requests that follow. */
+export function useBearer(next: Bearer): void {
+  bearer = next;
 }
 
 /** request sends one request, and throws an ApiError for every refusal. */
@@ -75,7 +84,8 @@ export async function* stream<T>(path: string, call: Call & { signal: AbortSigna
 
 /** send is one request with its answer's beginning. The token that is refused is forgotten. */
 async function send(path: string, call: Call, signal: AbortSignal): Promise<Response> {
-  const token = bearer;
+  const by = bearer;
+  const token = await by.token();
   const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
   if (token) headers["Authorization"] = `Bearer ${token}`;
   if (call.body !== undefined) headers["Content-Type"] = "application/json";
@@ -93,7 +103,7 @@ async function send(path: string, call: Call, signal: AbortSignal): Promise<Resp
   );
   if (response.ok) return response;
   const error = refusal(response.status, parsed(await reading(response.text(), call.signal)));
-  if (error.status === 401 && token && token === bearer) onExpired();
+  if (error.status === 401 && by === bearer) by.refused();
   throw error;
 }
 

@@ -121,7 +121,19 @@ export interface DeadLetter {
   event: { [name: string]: Json | undefined };
 }
 
+export interface LetterAccount {
+  name: string;
+  kind: string;
+  containers?: string[];
+  topic?: string;
+}
+
+/** letterAccounts are where letters are besides the server's disk. */
+export const letterAccounts = async (ns: string, signal?: AbortSignal): Promise<LetterAccount[]> =>
+  (await request<Page<LetterAccount>>(of(ns, "deadLetters/accounts"), { signal })).body.value;
+
 export interface Letters {
+  account?: string; // none: on the server's disk
   topic: string;
   eventSubscription?: string;
   file?: string;

@@ -1,9 +1,9 @@
 // Events that were not delivered: why, what became of each attempt, and once more.
 import { useState } from "preact/hooks";
-import { deadLetters, deadLettersPath, replay, type DeadLetter, type Letters, type Replayed } from "../api/tools";
+import { deadLetters, deadLettersPath, letterAccounts, replay, type DeadLetter, type LetterAccount, type Letters, type Replayed } from "../api/tools";
 import { link } from "../state/route";
 import { count } from "../ui/format";
-import { messageOf, useLate } from "../ui/load";
+import { messageOf, useLate, useLoad } from "../ui/load";
 import { usePaged } from "../ui/paged";
 import { Ask, Empty, Head, Notice, Panel, Problem, Search, When } from "../ui/parts";
 import { decoded, Payload } from "../ui/payload";
@@ -36,12 +36,41 @@ export function DeadLetters({ ns, topic, subscription = "" }: { ns: string; topi
 }
 
 function List({ ns, topic, subscription }: { ns: string; topic: string; subscription: string }) {
-  const list = usePaged(deadLetters, deadLettersPath(ns, { topic, eventSubscription: subscription }), 5000);
+  const [account, setAccount] = useState("");
+  const accounts = useLoad((signal) => letterAccounts(ns, signal), [ns]).value ?? [];
+  return (
+    <>
+      {accounts.length > 0 && (
+        <p>
+          <label>
+            Kept{" "}
+            <select name="account" value={account} onChange={(e) => setAccount(e.currentTarget.value)}>
+              <option value="">on the server's disk</option>
+              {accounts.map((a) => (
+                <option key={a.name} value={a.name}>
+                  {where(a)}
+                </option>
+              ))}
+            </select>
+          </label>
+        </p>
+      )}
+      <Of key={account} ns={ns} account={account} topic={topic} subscription={subscription} />
+    </>
+  );
+}
+
+const where = (a: LetterAccount): string => (a.kind === "topic" ? `for ${a.name}, in topic ${a.topic ?? ""}` : `for ${a.name}, in ${a.kind === "s3" ? "a bucket" : "blob storage"}`);
+
+/** Of are those of a place. Stores elsewhere are not asked again and again. */
+function Of({ ns, account, topic, subscription }: { ns: string; account: string; topic: string; subscription: string }) {
+  const from = account ? { account } : {};
+  const list = usePaged(deadLetters, deadLettersPath(ns, { ...from, topic, eventSubscription: subscription }), account ? 0 : 5000);
   const [told, setTold] = useState<Replayed | null>(null);
   const [failed, setFailed] = useState("");
   const again = async (which: Letters): Promise<void> => {
     try {
-      setTold(await replay(ns, which));
+      setTold(await replay(ns, { ...from, ...which }));
       setFailed("");
     } catch (e) {
       setTold(null);
@@ -70,7 +99,9 @@ function List({ ns, topic, subscription }: { ns: string; topic: string; subscrip
           <div class="empty quiet">Reading…</div>
         ) : (
           <Empty title="No dead letters">
-            They are kept here if the event subscription names a dead-letter destination. Those that the configuration sends to a bucket or a topic (events.dead_letters) are there instead.
+            {account
+              ? "Looked at are the containers that event subscriptions name now."
+              : "They are kept here if the event subscription names a dead-letter destination. Those that the configuration sends to a bucket or a topic (events.dead_letters) are there instead."}
           </Empty>
         )
       ) : (
