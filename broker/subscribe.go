@@ -201,6 +201,11 @@ func (c *conn) unsubscribe(body []byte) error {
 		return err
 	}
 	c.b.metrics.subPackets.WithLabelValues("unsubscribe").Inc()
+	if may, err := c.mayUnsubscribe(); err != nil {
+		return err
+	} else if !may {
+		return c.refuseUnsubscribe(p)
+	}
 	c.x.changes.Lock()
 	defer c.x.changes.Unlock()
 	if err := c.own(func(*mailbox) {}); err != nil {
