@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -54,4 +55,35 @@ func TestAzureUnsubscribeRate(t *testing.T) {
 			d.lose()
 		}, azure)
 	})
+}
+
+// 100 sessions share one shared subscription: spec/mqtt-protocol.md, section 7.1. Who
+// subscribes again takes no further place, and who leaves gives one back.
+func TestAzureSharedMembers(t *testing.T) {
+	virtual(t, func(t *testing.T, h *house) {
+		const filter = "$share/g/x"
+		const most = 100
+		members := make([]*device, most)
+		for i := range members {
+			members[i] = h.connect(fmt.Sprint("m", i), expiry(uint32(i%2)*3600))
+			if code := members[i].subscribe(filter); code.IsError() {
+				t.Fatalf("member %d: %v", i, code)
+			}
+		}
+		late := h.connect("late", clean)
+		if code := late.subscribe(filter); code != mqtt.QuotaExceeded {
+			t.Errorf("member %d: %v, want %v", most+1, code, mqtt.QuotaExceeded)
+		}
+		if code := late.subscribe("$share/g/y"); code.IsError() {
+			t.Errorf("another filter of the group: %v", code)
+		}
+		if code := members[0].subscribe(filter); code.IsError() {
+			t.Errorf("a member again: %v", code)
+		}
+		members[0].unsubscribe(filter)
+		if code := late.subscribe(filter); code.IsError() {
+			t.Errorf("in the place of one that has left: %v", code)
+		}
+		h.settled()
+	}, azure)
 }

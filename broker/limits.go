@@ -68,8 +68,8 @@ type Limits struct {
 	// SharedV311 allows $share to 3.1.1 clients; else they are disconnected.
 	SharedV311 bool
 	// SharedPerSession and SharedGroups bound shared subscriptions of a session
-	// and groups of the namespace.
-	SharedPerSession, SharedGroups int
+	// and of the namespace, SharedMembers the sessions that share one.
+	SharedPerSession, SharedGroups, SharedMembers int
 
 	// RetainedBytes bounds one retained message, RetainedMessages and
 	// RetainedTotalBytes those of the namespace.
@@ -130,7 +130,7 @@ func AzureLimits() Limits {
 		Queue:                session.Bounds{Messages: 100, Bytes: 1 << 20, Policy: session.Terminate},
 		HoldAcknowledgements: 10 * time.Second,
 		Subscriptions:        50, NamespaceSubscriptions: 1_000_000, FiltersPerSubscribe: 10,
-		SharedPerSession: 10, SharedGroups: 100,
+		SharedPerSession: 10, SharedGroups: 100, SharedMembers: 100,
 		RetainedBytes: 64 << 10, RetainedMessages: 10_000, RetainedTotalBytes: 640 << 20,
 		ExpiryZeroNever: true, NegativeAckDisconnects: true,
 		ConnectTimeout: 10 * time.Second, ConnectBytes: 512 << 10, WriteTimeout: 30 * time.Second,
