@@ -75,6 +75,9 @@ type Limits struct {
 	// RetainedTotalBytes those of the namespace.
 	RetainedBytes, RetainedMessages int
 	RetainedTotalBytes              int64
+	// RetainedExpiryMaximum in seconds: what is retained goes then, whatever its publisher
+	// says. A change concerns messages published afterwards, and all after a restart.
+	RetainedExpiryMaximum uint32
 	// StoredBytes bounds the log of queued messages of the namespace, and
 	// StoredDropOldest says that the oldest give way instead of new ones being refused.
 	StoredBytes      int64
@@ -131,7 +134,7 @@ func AzureLimits() Limits {
 		HoldAcknowledgements: 10 * time.Second,
 		Subscriptions:        50, NamespaceSubscriptions: 1_000_000, FiltersPerSubscribe: 10,
 		SharedPerSession: 10, SharedGroups: 100, SharedMembers: 100,
-		RetainedBytes: 64 << 10, RetainedMessages: 10_000, RetainedTotalBytes: 640 << 20,
+		RetainedBytes: 64 << 10, RetainedMessages: 10_000, RetainedTotalBytes: 640 << 20, RetainedExpiryMaximum: 365 * day,
 		ExpiryZeroNever: true, NegativeAckDisconnects: true,
 		ConnectTimeout: 10 * time.Second, ConnectBytes: 512 << 10, WriteTimeout: 30 * time.Second,
 	}

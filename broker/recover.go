@@ -203,7 +203,7 @@ func (ns *namespace) loadRetainedDoc(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	e := &retained{topic: string(key), size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: m.Expires}
+	e := &retained{topic: string(key), size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: ns.limits.Load().retainedUntil(&m)}
 	if ns.retained.cached+e.size <= retainedCache {
 		e.msg.Store(m.Own())
 		ns.retained.cached += e.size
