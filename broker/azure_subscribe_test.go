@@ -8,8 +8,6 @@ import (
 	"gridmq/mqtt"
 )
 
-func azure(l *Limits) { *l = AzureLimits() }
-
 // UNSUBSCRIBE counts with SUBSCRIBE: spec/mqtt-protocol.md, section 7. UNSUBACK has no
 // code for a quota (section 3.11.3), and none at all in 3.1.1, where it waits.
 func TestAzureUnsubscribeRate(t *testing.T) {
@@ -86,4 +84,117 @@ func TestAzureSharedMembers(t *testing.T) {
 		}
 		h.settled()
 	}, azure)
+}
+
+// SUBSCRIBE: spec/limits-and-metrics.md, section 1, spec/mqtt-protocol.md, sections 7 and
+// 10.
+func TestAzureSubscribe(t *testing.T) {
+	numbered := func(from, n int) (list []string) {
+		for i := range n {
+			list = append(list, fmt.Sprint(from+i))
+		}
+		return list
+	}
+	azureRows(t, map[string]azureRow{
+		"more than 10 filters": {"mqtt 10", func(t *testing.T, h *house, p *porter) {
+			d := h.connect("d", clean)
+			d.subscribes(mqtt.QuotaExceeded, numbered(0, 11)...)
+			d.subscribes(mqtt.GrantedQoS1, numbered(0, 10)...)
+		}},
+		"more than 50 subscriptions": {"mqtt 10", func(t *testing.T, h *house, p *porter) {
+			d := h.connect("d", clean)
+			for i := range 5 {
+				d.subscribes(mqtt.GrantedQoS1, numbered(10*i, 10)...)
+			}
+			time.Sleep(time.Second)
+			d.subscribes(mqtt.QuotaExceeded, "50")
+			d.subscribes(mqtt.GrantedQoS1, "7") // replaces one
+			d.unsubscribe("8")
+			d.subscribes(mqtt.GrantedQoS1, "50")
+		}},
+		"rate per session": {"limits 1", func(t *testing.T, h *house, p *porter) {
+			d, old := h.connect("5", clean), h.dial(mqtt.V311).login("3", clean)
+			for range 5 {
+				d.subscribes(mqtt.GrantedQoS1, "x")
+				old.subscribes(mqtt.GrantedQoS1, "x")
+			}
+			d.subscribes(mqtt.QuotaExceeded, "x")
+			old.subscribes(0x80, "x")
+			time.Sleep(time.Second)
+			d.subscribes(mqtt.GrantedQoS1, "x")
+		}},
+		"rate per namespace": {"limits 1", func(t *testing.T, h *house, p *porter) {
+			for i := range 40 {
+				d := h.connect(fmt.Sprint(i), clean)
+				for range 5 {
+					d.subscribes(mqtt.GrantedQoS1, "x")
+				}
+			}
+			h.connect("more", clean).subscribes(mqtt.QuotaExceeded, "x")
+		}},
+		"bad filter": {"mqtt 10", func(t *testing.T, h *house, p *porter) {
+			bad := []string{"a#", repeat("l/", 15) + "l", repeat("y", 257)}
+			h.connect("5", clean).subscribes(mqtt.TopicFilterInvalid, bad...)
+			h.dial(mqtt.V311).login("3", clean).subscribes(0x80, bad...)
+			h.connect("good", clean).subscribes(mqtt.GrantedQoS1, repeat("l/", 14)+"l", repeat("y", 256))
+		}},
+		"subscribe not authorized": {"mqtt 10", func(t *testing.T, h *house, p *porter) {
+			p.denied = []string{"no"}
+			h.connect("5", clean).subscribes(mqtt.NotAuthorized, "no")
+			h.dial(mqtt.V311).login("3", clean).subscribes(0x80, "no")
+		}},
+		"QoS 2 requested": {"mqtt 7", func(t *testing.T, h *house, p *porter) {
+			if code := h.connect("d", clean).subscribe("x", atQoS(2)); code != mqtt.GrantedQoS1 {
+				t.Errorf("granted %v, want %v", code, mqtt.GrantedQoS1)
+			}
+		}},
+		"$share from 3.1.1": {"mqtt 10", func(t *testing.T, h *house, p *porter) {
+			d := h.dial(mqtt.V311).login("d", clean)
+			d.send(d.subscribing("$share/g/x"))
+			d.over()
+		}},
+		"shared subscriptions per session": {"mqtt 7.1", func(t *testing.T, h *house, p *porter) {
+			d := h.connect("d", clean)
+			for i := range 10 {
+				time.Sleep(200 * time.Millisecond)
+				d.subscribes(mqtt.GrantedQoS1, fmt.Sprint("$share/g/", i))
+			}
+			d.subscribes(mqtt.QuotaExceeded, "$share/g/10")
+		}},
+		"shared subscriptions per broker, groups, subscriptions per group": {"mqtt 7.1", func(t *testing.T, h *house, p *porter) {
+			for i := range 100 { // one in 50 groups, 50 in one
+				d := h.connect(fmt.Sprint(i), clean)
+				d.subscribes(mqtt.GrantedQoS1, []string{"$share/g/" + fmt.Sprint(i), "$share/g" + fmt.Sprint(i) + "/x"}[i%2])
+			}
+			d := h.connect("more", clean)
+			d.subscribes(mqtt.QuotaExceeded, "$share/g/more", "$share/more/x")
+			d.subscribes(mqtt.GrantedQoS1, "$share/g/0")
+		}},
+	})
+	azureRows(t, map[string]azureRow{
+		"subscriptions per namespace": {"limits 1", func(t *testing.T, h *house, p *porter) {
+			h.connect("a", clean).subscribes(mqtt.GrantedQoS1, "1", "2")
+			h.connect("b", clean).subscribes(mqtt.QuotaExceeded, "3")
+		}},
+	}, func(l *Limits) { l.NamespaceSubscriptions = 2 }) // a million would take a while
+}
+
+// subscribing is a SUBSCRIBE at QoS 1.
+func (d *device) subscribing(filters ...string) []byte {
+	p := mqtt.Subscribe{PacketID: d.nextID()}
+	for _, f := range filters {
+		p.Subscriptions = append(p.Subscriptions, mqtt.Subscription{Filter: f, QoS: 1})
+	}
+	return p.Append(nil, d.v)
+}
+
+// subscribes sends a SUBSCRIBE that must have the same code for each filter.
+func (d *device) subscribes(code mqtt.Code, filters ...string) {
+	d.t.Helper()
+	d.send(d.subscribing(filters...))
+	for i, got := range want[*mqtt.Suback](d).Codes {
+		if got != code {
+			d.t.Errorf("SUBSCRIBE to %.40q: %v, want %v", filters[i], got, code)
+		}
+	}
 }

@@ -22,8 +22,11 @@ type Limits struct {
 	MaximumQoS byte
 	// TopicAliasIn is announced to clients, TopicAliasOut is used towards them at most.
 	TopicAliasIn, TopicAliasOut uint16
-	// ReceiveMaximum bounds unacknowledged inbound messages of a session.
+	// ReceiveMaximum bounds unacknowledged inbound messages of a session; above it the
+	// connection ends. ReceiveBytes bounds those that wait for the disk: MQTT cannot
+	// announce it, so nothing more is read until there is room.
 	ReceiveMaximum uint16
+	ReceiveBytes   int
 	// SendMaximum and SendBytes bound unacknowledged outbound messages.
 	SendMaximum uint16
 	SendBytes   int
@@ -124,7 +127,7 @@ func AzureLimits() Limits {
 	return Limits{
 		MaximumPacketSize: 512 << 10, MaximumTopicBytes: 256, MaximumTopicLevels: 15, MaximumQoS: 1,
 		MaximumPropertyBytes: 256, MaximumUserPropertyBytes: 32 << 10,
-		TopicAliasIn: 10, ReceiveMaximum: 1000, SendMaximum: 100, SendBytes: 64 << 10,
+		TopicAliasIn: 10, ReceiveMaximum: 1000, ReceiveBytes: 64 << 10, SendMaximum: 100, SendBytes: 64 << 10,
 		KeepAliveMaximum: 1160, SessionExpiryMaximum: 3600, WillDelayMaximum: 300, ClientIDBytes: 128,
 		Sessions: 10_000, SessionsPerName: 1,
 		ConnectRate: 200, SubscribeRate: 200, PublishRate: 1000, PublishBytes: 1 << 20,
