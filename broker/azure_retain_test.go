@@ -60,3 +60,41 @@ func TestAzureRetainedExpiry(t *testing.T) {
 		}
 	}
 }
+
+// Retained messages: spec/retain-and-http-publish.md, section 1, spec/mqtt-protocol.md,
+// section 10.
+func TestAzureRetain(t *testing.T) {
+	azureRows(t, map[string]azureRow{
+		"retained message too big": {"mqtt 10", func(t *testing.T, h *house, p *porter) {
+			sub := h.watch("x")
+			d := h.dialSize(mqtt.V5, 1<<20).login("5", clean)
+			d.say(text{topic: "x", payload: repeat("x", 64<<10+1), retain: true}, mqtt.QuotaExceeded)
+			sub.quiet(time.Second) // nor is it delivered
+			d.say(text{topic: "x", payload: repeat("x", 64<<10), retain: true}, mqtt.Success)
+			old := h.dialSize(mqtt.V311, 1<<20).login("3", clean)
+			old.put(text{topic: "x", payload: repeat("x", 64<<10+1), qos: 1, retain: true})
+			old.over()
+		}},
+		"cleared by an empty payload": {"retain 1.2", func(t *testing.T, h *house, p *porter) {
+			d := h.connect("d", clean)
+			d.say(text{topic: "x", payload: "m", retain: true}, mqtt.NoMatchingSubscribers)
+			d.say(text{topic: "x", retain: true}, mqtt.NoMatchingSubscribers)
+			if m, _ := h.b.Retained("test", "x"); m != nil {
+				t.Error("still there")
+			}
+		}},
+	})
+	full := func(t *testing.T, h *house, p *porter) {
+		sub := h.watch("c")
+		d := h.connect("d", clean)
+		d.say(text{topic: "a", payload: repeat("x", 40), retain: true}, mqtt.NoMatchingSubscribers)
+		d.say(text{topic: "b", payload: repeat("x", 40), retain: true}, mqtt.NoMatchingSubscribers)
+		d.say(text{topic: "c", payload: repeat("x", 40), retain: true}, mqtt.QuotaExceeded)
+		sub.quiet(time.Second)
+		d.say(text{topic: "a", payload: repeat("y", 40), retain: true}, mqtt.NoMatchingSubscribers) // replaces one
+		d.say(text{topic: "a", retain: true}, mqtt.NoMatchingSubscribers)
+		d.say(text{topic: "c", payload: repeat("x", 40), retain: true}, mqtt.Success)
+	}
+	azureRows(t, map[string]azureRow{"retain store full, messages": {"retain 1.1", full}}, func(l *Limits) { l.RetainedMessages = 2 })
+	azureRows(t, map[string]azureRow{"retain store full, bytes": {"retain 1.1", full}}, func(l *Limits) { l.RetainedTotalBytes = 100 })
+}
