@@ -1,6 +1,10 @@
 package broker
 
-import "gridmq/mqtt"
+import (
+	"slices"
+
+	"gridmq/mqtt"
+)
 
 // What a client of MQTT 5 is told besides the code when it may not do something: in
 // the same words whoever it is and whatever it asked for. Source:
@@ -40,5 +44,7 @@ func (c *conn) refuseUnsubscribe(p *mqtt.Unsubscribe) error {
 		ack.Properties.ReasonString = tooManySubscribes
 		ack.Properties.Mark(mqtt.PropReasonString)
 	}
+	why := slices.Repeat([]mqtt.Code{mqtt.QuotaExceeded}, len(p.Filters)) // the operator is told as it is
+	c.tellSubscribe(mqtt.UNSUBSCRIBE, why, func(i int) string { return p.Filters[i] })
 	return c.own(func(x *mailbox) { x.s.AnswerRaw(mqtt.AppendFit(nil, c.v, c.clientMax, &ack), 0) })
 }
