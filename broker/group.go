@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -30,7 +31,7 @@ type group struct {
 	old     session.Queue   // what members had when the group became durable
 	back    []*mqtt.Message // of those, what came back; to be stored
 	members []*subscription
-	joining int               // subscriptions that are about to become members
+	joining []*mailbox        // they are about to become members
 	lasting int               // members that are durable
 	giving  map[uint64]uint64 // stored messages on their way to a member: number and place
 	ended   bool
@@ -50,19 +51,47 @@ func (ns *namespace) joinGroup(name, filter string, x *mailbox) (*group, error) 
 		}
 		g = ns.newGroup(key, filter)
 	}
-	g.announce()
+	full := !g.announce(x, ns.limits.Load().SharedMembers)
 	ns.mu.Unlock()
+	if full {
+		return nil, protocolError("subscribe", mqtt.QuotaExceeded, "the shared subscription has its maximum of sessions")
+	}
 	if x.durable {
 		return g, g.makeDurable()
 	}
 	return g, nil
 }
 
-// announce keeps the group from ending before a new member is there.
-func (g *group) announce() {
+// announce keeps the group from ending before a member is there, unless it would be one
+// more than most (0: no limit). Who is a member already takes no place.
+func (g *group) announce(x *mailbox, most int) bool {
 	g.mu.Lock()
-	g.joining++
-	g.mu.Unlock()
+	defer g.mu.Unlock()
+	if most > 0 && !g.has(x) {
+		n := len(g.members)
+		for _, other := range g.joining {
+			if !g.has(other) {
+				n++
+			}
+		}
+		if n >= most {
+			return false
+		}
+	}
+	g.joining = append(g.joining, x)
+	return true
+}
+
+// has says whether x is a member. g.mu is held.
+func (g *group) has(x *mailbox) bool {
+	return slices.ContainsFunc(g.members, func(m *subscription) bool { return m.x == x })
+}
+
+// joined takes back one announcement of x. g.mu is held.
+func (g *group) joined(x *mailbox) {
+	if i := slices.Index(g.joining, x); i >= 0 {
+		g.joining = slices.Delete(g.joining, i, i+1)
+	}
 }
 
 // newGroup makes a group and puts it into the index. ns.mu is held.
@@ -149,7 +178,7 @@ func (g *group) becomeDurable() (waiting []*mqtt.Message, err error) {
 func (g *group) join(sub *subscription) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.joining--
+	g.joined(sub.x)
 	members := make([]*subscription, 0, len(g.members)+1) // a new slice: deliverZero reads the old one
 	for _, m := range g.members {
 		if m.x != sub.x {
@@ -170,12 +199,12 @@ func (g *group) count() int {
 }
 
 // abandon takes back the announcement of a member that did not come.
-func (ns *namespace) abandon(g *group) {
+func (ns *namespace) abandon(g *group, x *mailbox) {
 	if g == nil {
 		return
 	}
 	g.mu.Lock()
-	g.joining--
+	g.joined(x)
 	g.mu.Unlock()
 	ns.leaveGroup(&subscription{g: g})
 }
@@ -186,7 +215,7 @@ func (ns *namespace) leaveGroup(sub *subscription) {
 	ns.mu.Lock()
 	g.mu.Lock()
 	g.remove(sub.x)
-	last := len(g.members) == 0 && g.joining == 0 && !g.ended
+	last := len(g.members) == 0 && len(g.joining) == 0 && !g.ended
 	var positions []store.Position
 	if last {
 		positions = g.end()

@@ -16,13 +16,21 @@ func (c *conn) holdReading() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for x.conn == c && !c.ended.Load() &&
-		(c.flushing && x.s.Outgoing() > owedBytes || x.s.Answers() > owedAnswers) {
+		(c.flushing && x.s.Outgoing() > owedBytes || x.s.Answers() > owedAnswers || c.windowFull()) {
 		relief := make(chan struct{})
 		c.relief = relief
 		x.mu.Unlock()
 		<-relief
 		x.mu.Lock()
 	}
+}
+
+// windowFull says whether ReceiveBytes are in flight from the client. Not while an
+// acknowledgement is held for a slow receiver: that may be this client, or one that
+// waits for it, and what makes it quicker is among what is not read. x.mu is held.
+func (c *conn) windowFull() bool {
+	most := c.limits.ReceiveBytes
+	return most > 0 && c.held == nil && c.x.s.Awaited() >= most
 }
 
 // relieve wakes the reader. x.mu is held.

@@ -80,7 +80,7 @@ func (h *house) disagreement() error {
 				pointers++
 			}
 		})
-		members, joining, giving := len(g.members), g.joining, len(g.giving)
+		members, joining, giving := len(g.members), len(g.joining), len(g.giving)
 		g.mu.Unlock()
 		if members == 0 || joining != 0 || giving != 0 {
 			return fmt.Errorf("group %q: %d members, %d joining, %d messages on their way", g.key, members, joining, giving)

@@ -22,8 +22,11 @@ type Limits struct {
 	MaximumQoS byte
 	// TopicAliasIn is announced to clients, TopicAliasOut is used towards them at most.
 	TopicAliasIn, TopicAliasOut uint16
-	// ReceiveMaximum bounds unacknowledged inbound messages of a session.
+	// ReceiveMaximum bounds unacknowledged inbound messages of a session; above it the
+	// connection ends. ReceiveBytes bounds those that wait for the disk: MQTT cannot
+	// announce it, so nothing more is read until there is room.
 	ReceiveMaximum uint16
+	ReceiveBytes   int
 	// SendMaximum and SendBytes bound unacknowledged outbound messages.
 	SendMaximum uint16
 	SendBytes   int
@@ -68,13 +71,16 @@ type Limits struct {
 	// SharedV311 allows $share to 3.1.1 clients; else they are disconnected.
 	SharedV311 bool
 	// SharedPerSession and SharedGroups bound shared subscriptions of a session
-	// and groups of the namespace.
-	SharedPerSession, SharedGroups int
+	// and of the namespace, SharedMembers the sessions that share one.
+	SharedPerSession, SharedGroups, SharedMembers int
 
 	// RetainedBytes bounds one retained message, RetainedMessages and
 	// RetainedTotalBytes those of the namespace.
 	RetainedBytes, RetainedMessages int
 	RetainedTotalBytes              int64
+	// RetainedExpiryMaximum in seconds: what is retained goes then, whatever its publisher
+	// says. A change concerns messages published afterwards, and all after a restart.
+	RetainedExpiryMaximum uint32
 	// StoredBytes bounds the log of queued messages of the namespace, and
 	// StoredDropOldest says that the oldest give way instead of new ones being refused.
 	StoredBytes      int64
@@ -121,7 +127,7 @@ func AzureLimits() Limits {
 	return Limits{
 		MaximumPacketSize: 512 << 10, MaximumTopicBytes: 256, MaximumTopicLevels: 15, MaximumQoS: 1,
 		MaximumPropertyBytes: 256, MaximumUserPropertyBytes: 32 << 10,
-		TopicAliasIn: 10, ReceiveMaximum: 1000, SendMaximum: 100, SendBytes: 64 << 10,
+		TopicAliasIn: 10, ReceiveMaximum: 1000, ReceiveBytes: 64 << 10, SendMaximum: 100, SendBytes: 64 << 10,
 		KeepAliveMaximum: 1160, SessionExpiryMaximum: 3600, WillDelayMaximum: 300, ClientIDBytes: 128,
 		Sessions: 10_000, SessionsPerName: 1,
 		ConnectRate: 200, SubscribeRate: 200, PublishRate: 1000, PublishBytes: 1 << 20,
@@ -130,8 +136,8 @@ func AzureLimits() Limits {
 		Queue:                session.Bounds{Messages: 100, Bytes: 1 << 20, Policy: session.Terminate},
 		HoldAcknowledgements: 10 * time.Second,
 		Subscriptions:        50, NamespaceSubscriptions: 1_000_000, FiltersPerSubscribe: 10,
-		SharedPerSession: 10, SharedGroups: 100,
-		RetainedBytes: 64 << 10, RetainedMessages: 10_000, RetainedTotalBytes: 640 << 20,
+		SharedPerSession: 10, SharedGroups: 100, SharedMembers: 100,
+		RetainedBytes: 64 << 10, RetainedMessages: 10_000, RetainedTotalBytes: 640 << 20, RetainedExpiryMaximum: 365 * day,
 		ExpiryZeroNever: true, NegativeAckDisconnects: true,
 		ConnectTimeout: 10 * time.Second, ConnectBytes: 512 << 10, WriteTimeout: 30 * time.Second,
 	}

@@ -260,6 +260,9 @@ func (c *conn) accept(t store.Ticket) error {
 		return nil
 	}
 	x.s.Answer(ack, in.PacketID, code, uint64(t))
+	if c.limits.ReceiveBytes > 0 {
+		x.s.Weigh(len(in.Payload))
+	}
 	return nil
 }
 

@@ -173,6 +173,24 @@ func (c *conn) maySubscribe() bool {
 	return r.subscribes.take(c.now, l.SubscribeRate, 1) || c.b.metrics.throttled(throttleSubscribes)
 }
 
+// mayUnsubscribe is maySubscribe for an UNSUBSCRIBE. 3.1.1 cannot be told no: it waits,
+// as with a PUBLISH. The error ends the connection.
+func (c *conn) mayUnsubscribe() (bool, error) {
+	if may := c.maySubscribe(); may || c.v5 {
+		return may, nil
+	}
+	for range throttlePauses {
+		time.Sleep(throttlePause)
+		if c.now = nowMillis(); c.ended.Load() {
+			return false, errGone
+		}
+		if c.maySubscribe() {
+			return true, nil
+		}
+	}
+	return false, protocolError("unsubscribe", mqtt.QuotaExceeded, tooManySubscribes)
+}
+
 // limitRates says, once, whether PUBLISH is counted at all.
 func (c *conn) limitRates() {
 	l := c.limits
@@ -203,6 +221,9 @@ func (c *conn) inRate() bool {
 // its acknowledgement cannot say so, and to close is worse than to wait.
 const throttlePause = 100 * time.Millisecond
 
+// throttlePauses is after how many of them the connection ends.
+const throttlePauses = 100
+
 // throttle answers a PUBLISH that is too much: QoS 0 is lost, version 5 is told,
 // and 3.1.1 waits.
 func (c *conn) throttle() error {
@@ -210,7 +231,7 @@ func (c *conn) throttle() error {
 	if c.in.QoS == 0 || c.v5 {
 		return c.refusePublish(mqtt.QuotaExceeded, why)
 	}
-	for range 100 {
+	for range throttlePauses {
 		time.Sleep(throttlePause)
 		if c.now = nowMillis(); c.ended.Load() {
 			return errGone

@@ -182,7 +182,7 @@ func (ns *namespace) loadSubscription(key, value []byte) error {
 		if sub.g = ns.shared[name+"/"+filter]; sub.g == nil {
 			sub.g = ns.newGroup(name+"/"+filter, filter)
 		}
-		sub.g.announce()
+		sub.g.announce(x, 0)
 		sub.g.join(sub)
 		x.spread++
 	} else {
@@ -203,7 +203,7 @@ func (ns *namespace) loadRetainedDoc(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	e := &retained{topic: string(key), size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: m.Expires}
+	e := &retained{topic: string(key), size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: ns.limits.Load().retainedUntil(&m)}
 	if ns.retained.cached+e.size <= retainedCache {
 		e.msg.Store(m.Own())
 		ns.retained.cached += e.size
@@ -265,8 +265,8 @@ func (ns *namespace) resume() error {
 		g.mu.Lock()
 		g.q.Each(func(seq uint64, _ *session.Item) { g.takeBack(seq) }) // whoever had it is gone
 		g.mu.Unlock()
-		g.announce()
-		ns.abandon(g) // ends it when it has no member
+		g.announce(nil, 0)
+		ns.abandon(g, nil) // ends it when it has no member
 	}
 	for _, x := range all {
 		x.changes.Lock()

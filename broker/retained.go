@@ -54,9 +54,22 @@ func (p *publication) setRetained() {
 		return
 	}
 	own := m.Own()
-	p.retain = &retained{topic: m.Topic, size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: m.Expires}
+	p.retain = &retained{topic: m.Topic, size: int64(len(m.Topic) + len(m.Payload) + len(m.Props)), expires: p.ns.limits.Load().retainedUntil(m)}
 	p.retain.msg.Store(own)
 	p.msg.Ops = append(p.msg.Ops, store.Op{Key: key, Value: mqtt.AppendMessage(nil, own)})
+}
+
+// retainedUntil is when a retained message goes, as its publisher or the limits say;
+// 0: never. Those who are sent it are told the publisher's expiry, if it gave one.
+func (l *Limits) retainedUntil(m *mqtt.Message) int64 {
+	if l.RetainedExpiryMaximum == 0 {
+		return m.Expires
+	}
+	end := m.Published + int64(l.RetainedExpiryMaximum)*1000
+	if m.Expires == 0 {
+		return end
+	}
+	return min(m.Expires, end)
 }
 
 // retainedRoom says whether another retained message of a size is allowed.
@@ -147,6 +160,9 @@ func (e *retained) arm(ns *namespace) {
 		return 0
 	})
 }
+
+// over says whether the message has expired: its removal may be on its way.
+func (e *retained) over(now int64) bool { return e.expires != 0 && now >= e.expires }
 
 // expireRetained removes a message that has expired if it is still there.
 func (ns *namespace) expireRetained(e *retained, now int64) error {
@@ -249,7 +265,7 @@ func (x *mailbox) pull(now int64) bool {
 	full := false
 	for i, e := range found {
 		m := x.ns.loadRetained(e)
-		if m == nil || m.Expires != 0 && now >= m.Expires {
+		if m == nil || e.over(now) {
 			continue
 		}
 		if x.durable && min(m.QoS, sub.qos) > 0 {

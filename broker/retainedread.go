@@ -64,15 +64,18 @@ func (b *Broker) reading(name string) (*namespace, error) {
 	return ns, nil
 }
 
-// readLive is the message of e, unless it is gone or has expired: its removal may be on
-// its way.
+// readLive is the message of e, unless it is gone or has expired. It expires when it goes.
 func (ns *namespace) readLive(e *retained) (*mqtt.Message, error) {
 	m, err := ns.readRetained(e)
 	if err != nil {
 		return nil, fmt.Errorf("read a retained message: %w", err)
 	}
-	if m != nil && m.Expires != 0 && nowMillis() >= m.Expires {
+	if m == nil || e.over(nowMillis()) {
 		return nil, nil
+	}
+	if m.Expires != e.expires {
+		m = new(*m)
+		m.Expires = e.expires
 	}
 	return m, nil
 }

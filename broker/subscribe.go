@@ -75,10 +75,10 @@ func (c *conn) undoSubscribe(p *mqtt.Subscribe, ack mqtt.Suback, todo *subscribi
 		}
 		again := *old
 		if again.g != nil {
-			again.g.announce()
+			again.g.announce(c.x, 0)
 		}
 		if _, code := c.ns.addSubscription(&again); code != mqtt.Success {
-			c.ns.abandon(again.g)
+			c.ns.abandon(again.g, c.x)
 		}
 	}
 	c.tellSubscribe(mqtt.SUBSCRIBE, ack.Codes, func(i int) string { return p.Subscriptions[i].Filter })
@@ -121,13 +121,13 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 	}
 	if shared {
 		if sub.g, err = c.ns.joinGroup(name, filter, c.x); err != nil {
-			c.ns.abandon(sub.g)
+			c.ns.abandon(sub.g, c.x)
 			return mqtt.QuotaExceeded, nil
 		}
 	}
 	old, code := c.ns.addSubscription(sub)
 	if code != mqtt.Success {
-		c.ns.abandon(sub.g)
+		c.ns.abandon(sub.g, c.x)
 		return code, nil
 	}
 	todo.old = append(todo.old, old)
@@ -201,6 +201,11 @@ func (c *conn) unsubscribe(body []byte) error {
 		return err
 	}
 	c.b.metrics.subPackets.WithLabelValues("unsubscribe").Inc()
+	if may, err := c.mayUnsubscribe(); err != nil {
+		return err
+	} else if !may {
+		return c.refuseUnsubscribe(p)
+	}
 	c.x.changes.Lock()
 	defer c.x.changes.Unlock()
 	if err := c.own(func(*mailbox) {}); err != nil {

@@ -22,10 +22,12 @@ func (s *Server) limitsOf(n *namespace.Namespace) broker.Limits {
 	}
 	l := file.limits()
 	if file.Profile == namespace.Azure {
-		for _, rate := range []*int{&l.Sessions, &l.ConnectRate, &l.SubscribeRate, &l.PublishRate, &l.PublishBytes,
-			&l.DeliveryRate, &l.DeliveryBytes} {
-			*rate *= max(1, n.Capacity) // documented per throughput unit
+		units := max(1, n.Capacity)
+		for _, most := range []*int{&l.Sessions, &l.ConnectRate, &l.PublishRate, &l.PublishBytes,
+			&l.DeliveryRate, &l.DeliveryBytes, &l.RetainedMessages} { // documented per throughput unit
+			*most *= units
 		}
+		l.RetainedTotalBytes *= int64(units)
 	}
 	if n.SessionExpiryHours > 0 {
 		l.SessionExpiryMaximum = uint32(n.SessionExpiryHours) * 3600

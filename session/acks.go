@@ -77,6 +77,7 @@ type ack struct {
 	typ    mqtt.Type
 	code   mqtt.Code
 	id     uint16
+	size   uint32 // of the message; see Weigh
 	ticket uint64 // durable first
 	gate   Gate   // open first
 	text   []byte // the reason; without typ a whole packet (SUBACK, UNSUBACK)
@@ -125,6 +126,17 @@ func (s *Session) answer(a ack) {
 // Answers is how many acknowledgements wait.
 func (s *Session) Answers() int { return s.acks.len() + s.rels.len() }
 
+// Weigh says how large the message was that has just been answered, for Awaited.
+func (s *Session) Weigh(bytes int) {
+	if n := s.acks.len(); n > 0 { // else the answer is written
+		s.acks.at(n - 1).size = uint32(bytes)
+		s.awaited += bytes
+	}
+}
+
+// Awaited is how many bytes the messages have whose acknowledgements wait.
+func (s *Session) Awaited() int { return s.awaited }
+
 // Settle writes the acknowledgements that wait for nothing any more.
 func (s *Session) Settle(durable uint64) {
 	settle(s, &s.acks, durable)
@@ -138,6 +150,7 @@ func settle(s *Session, q *ring[ack], durable uint64) {
 			return
 		}
 		s.writeAck(a)
+		s.awaited -= int(a.size)
 		q.pop()
 	}
 }

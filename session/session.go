@@ -118,6 +118,7 @@ type Session struct {
 	topics   map[string]uint16 // aliases we have given out
 
 	acks, rels ring[ack] // answers in order, some waiting for the store
+	awaited    int       // bytes of the messages that acks answer
 	owed       int       // inbound messages not yet answered for good
 	aliases    []string  // the client's aliases, by number
 	inbound    map[uint16]uint64
@@ -150,6 +151,7 @@ func (s *Session) Connect(o Options) {
 	s.aliases = nil
 	s.acks.clear()
 	s.rels.clear()
+	s.awaited = 0
 	s.owed = len(s.inbound)
 }
 
@@ -161,6 +163,7 @@ func (s *Session) Disconnect() {
 	s.topics, s.aliases = nil, nil
 	s.acks.clear()
 	s.rels.clear()
+	s.awaited = 0
 	s.queue.forget()
 	s.Trim()
 }

@@ -16,7 +16,7 @@ type image struct {
 	mu     sync.RWMutex
 	all    *btreemap.BTreeMap[string, *entry] // by document key
 	counts map[[2]string]int                  // by namespace and kind
-	coming map[string]bool                    // keys that are being created, counted already
+	coming map[string]string                  // keys that are being created, counted already, and their crowds
 }
 
 type entry struct {
@@ -28,7 +28,7 @@ type entry struct {
 
 func newImage(kinds []*Kind) *image {
 	m := &image{kinds: map[string]*Kind{}, all: btreemap.New[string, *entry](32, cmp.Compare[string]),
-		counts: map[[2]string]int{}, coming: map[string]bool{}}
+		counts: map[[2]string]int{}, coming: map[string]string{}}
 	for _, k := range kinds {
 		m.kinds[k.Name] = k
 	}
@@ -126,28 +126,48 @@ func (k Key) group() [2]string {
 	return [2]string{k.Namespace, k.Kind}
 }
 
-// reserve counts a resource that is about to be created, if the quota allows it.
-// cancel takes that back; it does nothing once the resource is there.
-func (m *image) reserve(k Key, quota int) (cancel func(), ok bool) {
+// reserve counts a resource that is about to be created, or to change its crowd, if the
+// quotas allow it. cancel takes that back; it does nothing once the resource is there.
+func (m *image) reserve(k Key, q *quotaOf) (cancel func(), ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := k.document()
-	if m.coming[key] { // somebody else creates it at the moment; one of the two will meet a fence
+	if _, is := m.coming[key]; is { // somebody else writes it at the moment; one of the two will meet a fence
 		return func() {}, true
 	}
-	n := m.counts[k.group()]
-	for other := range m.coming {
+	n, crowd := m.counts[k.group()], 0
+	if q.crowd != "" {
+		crowd = m.crowdOf(q)
+	}
+	for other, of := range m.coming {
 		if o, _ := parseKey(other); o.group() == k.group() {
 			n++
 		}
+		if of == q.crowd {
+			crowd++
+		}
 	}
-	if quota > 0 && n >= quota {
+	_, _, had := m.all.Get(key)
+	if !had && q.quota > 0 && n >= q.quota || q.crowd != "" && crowd >= q.kind.CrowdLimit {
 		return nil, false
 	}
-	m.coming[key] = true
+	m.coming[key] = q.crowd
 	return func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		delete(m.coming, key)
 	}, true
+}
+
+// crowdOf counts who is in a crowd, and not about to be written. Crowds are few and
+// small, and joining one is rare, so nobody keeps a count. m.mu is held.
+func (m *image) crowdOf(q *quotaOf) (n int) {
+	for _, name := range namespacesIn(m.all) {
+		key := Key{name, q.kind.Name, name}.document()
+		_, e, _ := m.all.Get(key)
+		if r := m.open(key, e); r != nil && q.kind.Crowd(r) == q.crowd {
+			n++
+		}
+	}
+	return n
 }

@@ -57,6 +57,10 @@ type Kind struct {
 	Compact bool
 	// Limit is how many a namespace may have at most by itself; see Options.Quota.
 	Limit int
+	// Crowd names those that are counted together whatever namespace they are in, and
+	// CrowdLimit is how many that may be. "" counts with nobody.
+	Crowd      func(*Resource) string
+	CrowdLimit int
 
 	// Decode reads a request, Load what Stored wrote. Both get the JSON object of
 	// the whole resource. Errors are joined *identity.FieldError.

@@ -118,6 +118,7 @@ func namespaceKind(rules Rules) *Kind {
 			}
 			return checkRoutes(next, rules)
 		},
+		Crowd: azureRegion, CrowdLimit: 50,
 		Claims:     func(_ string, n any) []Claim { return claimHosts(n.(*namespace.Namespace)) },
 		References: func(n any) []Reference { return routeReferences(n.(*namespace.Namespace)) },
 		Prepare: func(ctx context.Context, n, old any) error {
@@ -137,6 +138,17 @@ func namespaceKind(rules Rules) *Kind {
 			{Path: "properties.ipV6Enabled", Since: "2025-11-15-preview"},
 		},
 	}
+}
+
+// azureRegion is what the namespaces of profile azure are counted by: subscription and
+// region. Source: spec/control-plane.md, section 4.11.
+func azureRegion(r *Resource) string {
+	n := r.Noun.(*namespace.Namespace)
+	if n.Profile() != namespace.Azure {
+		return ""
+	}
+	region := strings.ReplaceAll(strings.ToLower(n.Location), " ", "") // as it is compared
+	return "profile azure in subscription " + strings.ToLower(r.Subscription) + ", region " + region
 }
 
 // orNil keeps a nil pointer from becoming a noun.

@@ -20,7 +20,7 @@ type write struct {
 	batch   store.Batch
 	changes []Change
 	out     *Outcome
-	create  *quotaOf // nil: nothing is created
+	create  *quotaOf // nil: nothing is counted that was not
 	marked  bool     // see mark
 }
 
@@ -46,7 +46,17 @@ func (w *write) revision(k Key) uint64 {
 
 type quotaOf struct {
 	key   Key
+	kind  *Kind
 	quota int
+	crowd string // that it will be in; empty: none, or none that is new to it
+}
+
+// full says that a quota is used up.
+func (q *quotaOf) full() error {
+	if q.crowd != "" {
+		return fail(OverQuota, "", "There may be %d %s at most, %d of %s; delete one, or choose another profile.", q.quota, q.kind.Name, q.kind.CrowdLimit, q.crowd)
+	}
+	return fail(OverQuota, "", "There may be %d %s at most; delete one, or raise the limit.", q.quota, q.kind.Name)
 }
 
 // plan fills w with the batch that puts next in old's place.
@@ -81,8 +91,14 @@ func (w *write) plan(q *Request, old, next *Resource) error {
 	if err := w.claim(old, next); err != nil {
 		return err
 	}
-	if w.revision(k) == 0 {
-		w.create = &quotaOf{k, w.set.quota(q.Kind, k)}
+	crowd := ""
+	if q.Kind.Crowd != nil {
+		if crowd = q.Kind.Crowd(next); old != nil && q.Kind.Crowd(old) == crowd {
+			crowd = ""
+		}
+	}
+	if w.revision(k) == 0 || crowd != "" {
+		w.create = &quotaOf{k, q.Kind, w.set.quota(q.Kind, k), crowd}
 	}
 	return nil
 }
@@ -99,9 +115,9 @@ func (w *write) fence(k Key) {
 // commit makes w durable and waits until it is applied.
 func (s *Set) commit(ctx context.Context, q *Request, w *write) error {
 	if w.create != nil {
-		cancel, ok := s.image.reserve(w.create.key, w.create.quota)
+		cancel, ok := s.image.reserve(w.create.key, w.create)
 		if !ok {
-			return fail(OverQuota, "", "There may be %d %s at most; delete one, or raise the limit.", w.create.quota, q.Kind.Name)
+			return w.create.full()
 		}
 		defer cancel()
 	}

@@ -56,6 +56,7 @@ func TestAttacks(t *testing.T) {
 		"sub number":             {good("sub", 7), "want a string"},
 		"sub empty":              {good("sub", ""), "missing"},
 		"sub too long":           {good("sub", strings.Repeat("é", 129)), "128"},
+		"longer than 8 KB":       {good("a", strings.Repeat("x", 8<<10)), "8192 at most"},
 		"sub with NUL":           {good("sub", "a\x00b"), "NUL"},
 		"attributes too large":   {good("a", strings.Repeat("x", 4090)), "fewer than 4096"},
 		"other key":              {sign(rsaOther(), "RS256", head("RS256"), body()), "signature"},
