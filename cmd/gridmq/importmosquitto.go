@@ -21,16 +21,21 @@ func newImportMosquittoCmd() *cobra.Command {
 		Long: `Import users and rights of mosquitto from its files: users become clients with their
 passwords, rights become client groups, topic spaces and permission bindings.
 
+The files are a password file and an ACL file, or that of the dynamic security plugin;
+--config finds them.
+
 A rule is taken over for each user by itself, if nothing denies a part of it. What
 cannot be said here is told as "not imported", with file, line and reason: a rule that
 another one narrows, rights of clients without a user name, %c. Nothing is opened that
-mosquitto keeps closed. If something cannot be imported, nothing is, unless --partial
-says to import the rest. --dry-run changes nothing. An import may be repeated; it
-deletes nothing.
+mosquitto keeps closed. If something cannot be imported, nothing is, and the exit code
+is 4, unless --partial says to import the rest. --dry-run changes nothing. An import may
+be repeated; it deletes nothing.
 
 ` + manageHelp,
 		Example: `  gridmq import mosquitto --password-file passwd --acl-file acl.txt --dry-run
-  gridmq import mosquitto --password-file passwd --acl-file acl.txt -n plant`,
+  gridmq import mosquitto --password-file passwd --acl-file acl.txt -n plant
+  gridmq import mosquitto --config /etc/mosquitto/mosquitto.conf --dry-run
+  gridmq import mosquitto --dynamic-security dynamic-security.json --partial`,
 		Args: cobra.NoArgs,
 	}
 	m.register(cmd, false)
@@ -38,10 +43,13 @@ deletes nothing.
 	fs.StringVarP(&m.namespace, "namespace", "n", "", "`namespace` to import into, which is made if it is not there (default: the only one there is)")
 	fs.StringVar(&o.PasswordFile, "password-file", "", "`file` with users and hashed passwords")
 	fs.StringVar(&o.ACLFile, "acl-file", "", "`file` with rights of users")
+	fs.StringVar(&o.DynamicSecurity, "dynamic-security", "", "`file` of the dynamic security plugin (JSON), in the place of the other two")
+	fs.StringVar(&o.Config, "config", "", "`file` mosquitto.conf, which names the others")
+	fs.BoolVar(&o.AnyClientID, "any-client-id", false, "import clients that may log in with one client id only; here they may with any")
 	i.register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if o.PasswordFile == "" && o.ACLFile == "" {
-			return errors.New("which files? --password-file, --acl-file")
+		if o.PasswordFile == "" && o.ACLFile == "" && o.DynamicSecurity == "" && o.Config == "" {
+			return errors.New("which files? --password-file, --acl-file, --dynamic-security, or --config for those that it names")
 		}
 		result, err := mosquitto.Import(o) // before anybody needs a server
 		if err != nil {

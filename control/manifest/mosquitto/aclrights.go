@@ -2,7 +2,6 @@ package mosquitto
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"gridmq/topic"
@@ -37,18 +36,17 @@ func (a *aclFile) subjects(accounts []*account, o Options, said *remarks) (all [
 	if accounts == nil && len(a.patterns) > 0 {
 		all = append(all, j.subject(&subject{other: true, at: a.patterns[0].at}))
 	}
-	j.tell()
+	j.tell(said)
 	return all
 }
 
 // A judge finds out which rules can be taken over, user by user.
 type judge struct {
-	file *aclFile
-	o    Options
-	said *remarks
-	told map[*rule]bool // about which something was said that is so for everybody
-	// verdicts are what is so for some.
-	verdicts []*verdict
+	file     *aclFile
+	o        Options
+	said     *remarks
+	told     map[*rule]bool // about which something was said that is so for everybody
+	verdicts                // what is so for some
 }
 
 // anonymous says what becomes of rules for clients without a user name.
@@ -114,7 +112,7 @@ func (j *judge) open(s *subject, to *share, r *rule) {
 	}
 	if f := j.spelled(r); r.pattern && strings.Contains(f, userVariable) && !s.other {
 		if why := unfitName(f, s.name); why != "" {
-			j.about(s, r, true, why)
+			j.about(s, r.at, r.text, true, why)
 			return
 		}
 	}
@@ -197,46 +195,8 @@ func (j *judge) spelled(r *rule) string {
 // deny says that a rule is left out because of another.
 func (j *judge) deny(s *subject, r, deny *rule) {
 	if !s.other && topic.Covers(j.concrete(s, deny), j.concrete(s, r)) && !strings.Contains(j.spelled(deny), clientVariable) {
-		j.about(s, r, false, fmt.Sprintf("opens nothing, as line %d denies all of it", deny.at.Line))
+		j.about(s, r.at, r.text, false, fmt.Sprintf("opens nothing, as line %d denies all of it", deny.at.Line))
 		return
 	}
-	j.about(s, r, true, fmt.Sprintf("line %d (%s) denies a part of it, and nothing is denied here: name what is open instead", deny.at.Line, printable(deny.text)))
-}
-
-// A verdict is what is said about a rule for some of the users.
-type verdict struct {
-	rule  *rule
-	lost  bool
-	why   string
-	users []string // the first of them
-	more  int
-}
-
-// about notes something about a rule for one subject; tell says it for all of them.
-func (j *judge) about(s *subject, r *rule, lost bool, why string) {
-	i := slices.IndexFunc(j.verdicts, func(v *verdict) bool { return v.rule == r && v.lost == lost && v.why == why })
-	if i < 0 {
-		i = len(j.verdicts)
-		j.verdicts = append(j.verdicts, &verdict{rule: r, lost: lost, why: why})
-	}
-	const most = 3
-	v, who := j.verdicts[i], quoted(s.name)
-	if s.other {
-		who = "everybody else"
-	}
-	if len(v.users) < most {
-		v.users = append(v.users, who)
-	} else {
-		v.more++
-	}
-}
-
-func (j *judge) tell() {
-	for _, v := range j.verdicts {
-		who := strings.Join(v.users, ", ")
-		if v.more > 0 {
-			who += fmt.Sprintf(" and %d more", v.more)
-		}
-		j.said.say(v.lost, v.rule.at, printable(v.rule.text), "for %s: %s", who, v.why)
-	}
+	j.about(s, r.at, r.text, true, fmt.Sprintf("line %d (%s) denies a part of it, and nothing is denied here: name what is open instead", deny.at.Line, printable(deny.text)))
 }

@@ -1,6 +1,9 @@
 package mosquitto
 
 import (
+	"errors"
+	"slices"
+
 	"gridmq/control/manifest"
 	"gridmq/identity"
 )
@@ -9,8 +12,15 @@ import (
 type Options struct {
 	// Namespace is where the resources come.
 	Namespace string
+	// Config is a mosquitto.conf that names the files below, as far as they are empty.
+	Config string
 	// PasswordFile, ACLFile are files as mosquitto.conf names them; empty: none.
 	PasswordFile, ACLFile string
+	// DynamicSecurity is the file of the plugin; empty: none. It does not go together with
+	// the other two: mosquitto asks both then, in an order of its own.
+	DynamicSecurity string
+	// AnyClientID imports clients of the plugin that may have one client id only.
+	AnyClientID bool
 	// NoAnonymous is whether the broker lets nobody in without a user name.
 	NoAnonymous bool
 	// UserIsClientID is use_username_as_clientid: %c is %u then.
@@ -28,6 +38,37 @@ type Result struct {
 // Import reads files.
 func Import(o Options) (*Result, error) {
 	var said remarks
+	var all []*subject
+	var err error
+	if o.Config != "" {
+		if err := readConf(&o, o.Config, &said); err != nil {
+			return nil, err
+		}
+		if o.ACLFile == "" && o.DynamicSecurity == "" {
+			said.lost(manifest.Source{File: o.Config}, "acl_file", "there is none, so every client may use every topic; here nothing is open that no binding opens: write down who may do what")
+		}
+	}
+	if o.DynamicSecurity != "" {
+		if o.PasswordFile != "" || o.ACLFile != "" {
+			return nil, errors.New("mosquitto asks its own files and the dynamic security plugin in an order of its own: import one or the other")
+		}
+		all, err = dynamicSubjects(o, &said)
+	} else {
+		all, err = fileSubjects(o, &said)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{namespace: o.Namespace, said: &said, names: namer{}, roles: map[*subject][]string{}}
+	b.build(all)
+	r := &Result{Resources: b.out, Remarks: said}
+	for _, s := range all {
+		r.Passwords = r.Passwords || s.client != nil && s.client.hash != ""
+	}
+	return r, nil
+}
+
+func fileSubjects(o Options, said *remarks) ([]*subject, error) {
 	var faults manifest.Faults
 	var accounts []*account
 	if o.PasswordFile != "" {
@@ -36,8 +77,8 @@ func Import(o Options) (*Result, error) {
 			return nil, err
 		}
 		list, more, wrong := readPasswords(o.PasswordFile, text)
-		said, faults = append(said, more...), append(faults, wrong...)
-		accounts = append([]*account{}, unlike(list, &said)...)
+		*said, faults = append(*said, more...), append(faults, wrong...)
+		accounts = append([]*account{}, unlike(list, said)...)
 	}
 	acl := &aclFile{}
 	if o.ACLFile != "" {
@@ -52,13 +93,29 @@ func Import(o Options) (*Result, error) {
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	b := &builder{namespace: o.Namespace, said: &said, names: namer{}, roles: map[*subject][]string{}}
-	b.build(acl.subjects(accounts, o, &said))
-	r := &Result{Resources: b.out, Remarks: said}
-	for _, a := range accounts {
-		r.Passwords = r.Passwords || a.hash != ""
+	return acl.subjects(accounts, o, said), nil
+}
+
+func dynamicSubjects(o Options, said *remarks) ([]*subject, error) {
+	text, err := open(o.DynamicSecurity)
+	if err != nil {
+		return nil, err
 	}
-	return r, nil
+	f, faults := readDynamic(o.DynamicSecurity, text)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	var accounts []*account
+	for _, c := range f.clients {
+		c.account.check(said)
+		accounts = append(accounts, &c.account)
+	}
+	kept := map[*account]bool{}
+	for _, a := range unlike(accounts, said) {
+		kept[a] = true
+	}
+	f.clients = slices.DeleteFunc(f.clients, func(c *dynClient) bool { return !kept[&c.account] })
+	return f.subjects(o, said), nil
 }
 
 // unlike leaves out users whose names are the same but for the case of letters: here they

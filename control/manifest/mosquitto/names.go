@@ -54,8 +54,8 @@ func fit(name string, most int, also func(byte) bool) string {
 	if fitted == name && len(name) <= most {
 		return name
 	}
-	const digest = 7 // hexadecimal digits
-	return fmt.Sprintf("%s-%.*x", fitted[:min(len(fitted), most-digest-1)], digest, sha256.Sum256([]byte(name)))
+	digest := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s-%x", fitted[:min(len(fitted), most-9)], digest[:4])
 }
 
 // A namer gives each name once, whatever the case.

@@ -42,13 +42,21 @@ func readPasswords(file string, text []byte) (all []*account, remarks remarks, f
 		}
 		a := &account{name: name, hash: hash, at: at}
 		known[name] = a
-		if err := identity.CheckPasswordHash(identity.PasswordHash(hash)); err != nil {
-			a.hash = ""
-			remarks.lost(at, who, "its password: %s%s; give it a new one with gridmq password", err, plainHint(hash))
-		}
+		a.check(&remarks)
 		all = append(all, a)
 	})
 	return all, remarks, faults
+}
+
+// check leaves out a hash that the registry does not read.
+func (a *account) check(said *remarks) {
+	if a.hash == "" {
+		return
+	}
+	if err := identity.CheckPasswordHash(identity.PasswordHash(a.hash)); err != nil {
+		said.lost(a.at, "user "+quoted(a.name), "its password: %s%s; give it a new one with gridmq password", err, plainHint(a.hash))
+		a.hash = ""
+	}
 }
 
 // plainHint is for files that were never hashed.
