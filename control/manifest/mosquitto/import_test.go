@@ -40,7 +40,7 @@ func told(r *Result) string {
 		case manifest.Client:
 			var more []string
 			if a, ok := p["attributes"].(map[string]any); ok {
-				more = append(more, fmt.Sprint(a["roles"]))
+				more = append(more, fmt.Sprint(a[rolesAttribute]))
 			}
 			for _, name := range []string{"authenticationName", "state"} {
 				if v, ok := p[name]; ok {
@@ -93,13 +93,13 @@ Publisher: authenticationName = 'bob': [b]
 client bob
 `},
 		"patterns are for everybody": {users("bob", "eve"), "pattern write shops/%u/sales\npattern read shops/%u/%u-x\n", Options{}, `
-Subscriber: attributes.roles = 'acl-every-user': [shops/${client.authenticationName}/${client.authenticationName}-x]
-Publisher: attributes.roles = 'acl-every-user': [shops/${client.authenticationName}/sales]
+Subscriber: attributes.mosquittoRoles = 'acl-every-user': [shops/${client.authenticationName}/${client.authenticationName}-x]
+Publisher: attributes.mosquittoRoles = 'acl-every-user': [shops/${client.authenticationName}/sales]
 client bob [acl-every-user]
 client eve [acl-every-user]
 `},
 		"the same for each by name": {users("t1", "t2"), "user t1\ntopic write s/t1\nuser t2\ntopic write s/t2\n", Options{}, `
-Publisher: attributes.roles = 'acl-t1-etc': [s/${client.authenticationName}]
+Publisher: attributes.mosquittoRoles = 'acl-t1-etc': [s/${client.authenticationName}]
 client t1 [acl-t1-etc]
 client t2 [acl-t1-etc]
 `},
@@ -117,7 +117,7 @@ client bob
 note 2: topic read a/b: for bob: opens nothing, as line 3 denies all of it
 `},
 		"a denial of one user in a pattern": {users("bob", "eve", "joe"), "pattern read s/%u/#\nuser bob\ntopic deny s/bob/x\n", Options{}, `
-Subscriber: attributes.roles = 'acl-every-user': [s/${client.authenticationName}/#]
+Subscriber: attributes.mosquittoRoles = 'acl-every-user': [s/${client.authenticationName}/#]
 client bob
 client eve [acl-every-user]
 client joe [acl-every-user]
@@ -172,7 +172,7 @@ client bob
 lost 2: topic read a/${client.authenticationName}: a topic with ${ in it cannot be a topic template, where that is a variable
 `},
 		"a user without a password": {users("bob"), "user joe\ntopic read a\npattern read p\n", Options{}, `
-Subscriber: attributes.roles = 'acl-every-user' or authenticationName = 'joe': [p]
+Subscriber: attributes.mosquittoRoles = 'acl-every-user' or authenticationName = 'joe': [p]
 Subscriber: authenticationName = 'joe': [a]
 client bob [acl-every-user]
 note 2: user joe: has no line in the password file: the rights wait for a client with this authentication name
@@ -192,7 +192,7 @@ lost 2: user bob: is user Bob of line 1 here, as the case of letters does not co
 note 2: user bob: has no line in the password file: the rights wait for a client with this authentication name
 `},
 		"quotes": {users(`it's "me"`), "user it's \"me\"\ntopic read a\n", Options{}, `
-Subscriber: attributes.roles = 'acl-it-s--me--164c157d': [a]
+Subscriber: attributes.mosquittoRoles = 'acl-it-s--me--164c157d': [a]
 client it-s--me--164c157d [acl-it-s--me--164c157d] authenticationName=it's "me"
 `},
 	}
@@ -253,6 +253,30 @@ func TestFaults(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v, %v; want %q", text, r, err, want)
 		}
+	}
+}
+
+// A large installation is read in seconds, and its users share what is the same.
+func TestManyUsers(t *testing.T) {
+	const n = 20_000
+	var acl strings.Builder
+	var names []string
+	acl.WriteString("pattern read all/%u\npattern deny all/secret\n")
+	for i := range n {
+		name := fmt.Sprintf("device-%05d", i)
+		names = append(names, name)
+		fmt.Fprintf(&acl, "user %s\ntopic write from/%s/#\ntopic read to/%d\n", name, name, i%50)
+	}
+	r, err := Import(Options{ACLFile: saved(t, "acl", acl.String()), PasswordFile: saved(t, "passwd", users(names...))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[*manifest.Kind]int{}
+	for _, one := range r.Resources {
+		count[one.Kind]++
+	}
+	if count[manifest.Client] != n || count[manifest.ClientGroup] != 51 || len(r.Remarks) != 0 {
+		t.Errorf("%d clients, %d groups, %d remarks", count[manifest.Client], count[manifest.ClientGroup], len(r.Remarks))
 	}
 }
 

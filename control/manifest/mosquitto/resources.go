@@ -10,8 +10,9 @@ import (
 	"gridmq/identity"
 )
 
-// rolesAttribute is the attribute of clients that groups of several ask for.
-const rolesAttribute = "roles"
+// rolesAttribute is the attribute of clients that groups of several ask for. It is not
+// called roles, as claims of tokens are, which become attributes too.
+const rolesAttribute = "mosquittoRoles"
 
 const (
 	maxTemplates  = 10   // of a topic space
@@ -77,7 +78,7 @@ func (b *builder) add(kind *manifest.Kind, name string, at manifest.Source, prop
 // build makes the resources of all subjects.
 func (b *builder) build(all []*subject) {
 	for _, one := range sets(all) {
-		b.set(one, excluded(all, one))
+		b.set(one, all)
 	}
 	for _, s := range all {
 		if s.client != nil {
@@ -97,7 +98,7 @@ func excluded(all []*subject, from *set) (names []string) {
 }
 
 // set makes a group, its topic spaces and its bindings.
-func (b *builder) set(s *set, others []string) {
+func (b *builder) set(s *set, all []*subject) {
 	base := s.share.name
 	if base == "" {
 		base = "acl-" + slug(s.members[0].name)
@@ -106,7 +107,7 @@ func (b *builder) set(s *set, others []string) {
 		}
 	}
 	base = b.names.name(base)
-	query, why := b.query(s, base, others)
+	query, why := b.query(s, base, all)
 	if why != "" {
 		b.said.lost(s.share.at, "group "+base, "%s", why)
 		return
@@ -152,12 +153,12 @@ func (b *builder) space(group, name string, at manifest.Source, may access, temp
 
 // query finds the members of a set; empty: it has all clients. Members of which no client
 // is made are named.
-func (b *builder) query(s *set, group string, others []string) (query, why string) {
+func (b *builder) query(s *set, group string, all []*subject) (query, why string) {
 	var parts, named []string
 	for _, m := range s.members {
 		switch {
 		case m.other:
-			return everybodyElse(others)
+			return everybodyElse(excluded(all, s))
 		case m.client == nil || len(s.members) == 1 && !m.client.unnameable():
 			named = append(named, m.name)
 		default:
