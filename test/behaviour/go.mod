@@ -8,6 +8,7 @@ require (
 	github.com/eclipse/paho.golang v0.23.0
 	github.com/eclipse/paho.mqtt.golang v1.5.1
 	gridmq v0.0.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -16,7 +17,6 @@ require (
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/twmb/franz-go v1.22.2 // indirect
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
 )
 
 require (
