@@ -9,10 +9,11 @@ import (
 	"strings"
 
 	"gridmq/identity/internal/argon"
+	"gridmq/identity/internal/stored"
 )
 
-// A PasswordHash is an argon2id hash in PHC string form. It prints as a stand-in;
-// string(h) is the hash.
+// A PasswordHash is an argon2id hash in PHC string form, or one of mosquitto that was
+// imported. It prints as a stand-in; string(h) is the hash.
 type PasswordHash string
 
 func (PasswordHash) String() string       { return "[password hash]" }
@@ -41,7 +42,7 @@ func HashPassword(plain []byte) PasswordHash {
 
 // matches says whether h is of a password. It takes as long as [HashPassword].
 func (h PasswordHash) matches(plain []byte) bool {
-	hash, err := argon.Parse(string(h))
+	hash, err := stored.Parse(string(h))
 	if err != nil {
 		return false
 	}
@@ -52,7 +53,7 @@ func (h PasswordHash) matches(plain []byte) bool {
 
 // CheckPasswordHash says whether h is one that we read. The error does not contain it.
 func CheckPasswordHash(h PasswordHash) error {
-	_, err := argon.Parse(string(h))
+	_, err := stored.Parse(string(h))
 	return err
 }
 

@@ -15,11 +15,12 @@ func newImportCmd() *cobra.Command {
 		Use:   "import",
 		Short: "Take over what was made for another broker",
 		Example: `  gridmq import azure --dry-run template.json
-  gridmq import azure template.json --parameter name=plant`,
+  gridmq import azure template.json --parameter name=plant
+  gridmq import mosquitto --password-file passwd --acl-file acl.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newImportAzureCmd())
+	cmd.AddCommand(newImportAzureCmd(), newImportMosquittoCmd())
 	return cmd
 }
 

@@ -39,6 +39,19 @@ func jsonDocuments(file string, b []byte) (list []document, faults Faults) {
 	}
 }
 
+// JSONNode reads one JSON value into a node, which knows the lines of all that is in it.
+// The error is Faults.
+func JSONNode(file string, b []byte) (*yaml.Node, error) {
+	docs, faults := jsonDocuments(file, b)
+	if len(faults) == 0 && len(docs) != 1 {
+		faults = Faults{{Source: Source{File: file}, Message: fmt.Sprintf("want one JSON value, not %d", len(docs))}}
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return docs[0].node, nil
+}
+
 // A jsonReader makes nodes of JSON, so that both notations go on in the same way.
 type jsonReader struct {
 	text  []byte

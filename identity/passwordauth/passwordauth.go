@@ -5,7 +5,8 @@
 // all the memory: a process checks as many passwords at once as it has processors
 // and lets a bounded number wait (Gate); what was right a while ago is remembered
 // as a MAC under a key of this process (cache); and passwords that we made, of 256
-// random bits, cost 0.1 ms (identity.GeneratePassword).
+// random bits, cost 0.1 ms (identity.GeneratePassword). Hashes that were imported from
+// mosquitto cost what they cost there, mostly less.
 //
 // Nobody learns from the time of an answer whether a client exists: a refusal
 // always costs a whole check.
@@ -23,6 +24,7 @@ import (
 
 	"gridmq/identity"
 	"gridmq/identity/internal/argon"
+	"gridmq/identity/internal/stored"
 )
 
 // A Directory is where clients are looked up; an *identity.Registry is one.
@@ -56,8 +58,8 @@ type Authenticator struct {
 	gate    *Gate
 	cache   *cache // nil: none
 	// decoy is checked when there is nothing else to check.
-	decoy argon.Hash
-	match func(argon.Hash, []byte) bool
+	decoy stored.Hash
+	match func(stored.Hash, []byte) bool
 
 	checked, remembered, refused, turnedAway atomic.Uint64
 }
@@ -65,7 +67,7 @@ type Authenticator struct {
 // New makes an authenticator over the clients of a namespace.
 func New(clients Directory, o Options) *Authenticator {
 	o = o.withDefaults()
-	a := &Authenticator{clients: clients, gate: o.Gate, decoy: argon.Decoy(argon.Default), match: argon.Hash.Matches}
+	a := &Authenticator{clients: clients, gate: o.Gate, decoy: argon.Decoy(argon.Default), match: stored.Hash.Matches}
 	if o.CacheSize > 0 {
 		a.cache = newCache(o.CacheSize, o.CacheFor)
 	}
@@ -113,7 +115,7 @@ func (a *Authenticator) check(ctx context.Context, client *identity.Client, pass
 	if client == nil || client.Password == "" {
 		return false, a.refuseSlowly(ctx, password)
 	}
-	hash, err := argon.Parse(string(client.Password))
+	hash, err := stored.Parse(string(client.Password))
 	if err != nil {
 		return false, fmt.Errorf("client %q: password hash: %w", client.Name, err)
 	}
@@ -176,6 +178,6 @@ func Hash(plain []byte) identity.PasswordHash { return identity.HashPassword(pla
 // Verify says whether plain is the password of a hash; false for one that cannot be
 // read. It waits for nobody: it is for tools, not for CONNECT.
 func Verify(h identity.PasswordHash, plain []byte) bool {
-	hash, err := argon.Parse(string(h))
+	hash, err := stored.Parse(string(h))
 	return err == nil && hash.Matches(plain)
 }

@@ -11,6 +11,7 @@ import (
 
 	"gridmq/identity"
 	"gridmq/identity/internal/argon"
+	"gridmq/identity/internal/stored"
 	"gridmq/internal/bubble"
 )
 
@@ -34,6 +35,10 @@ func fleet(t testing.TB) *identity.Registry {
 		{Name: "c5", AuthenticationName: "broken", Password: "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"},
 		{Name: "c6", AuthenticationName: "\u0430dmin", Password: hash("sesame", dear)},
 		{Name: "c7", AuthenticationName: "#", Password: hash("sesame", dear)},
+		// What mosquitto_passwd made of "sesame".
+		{Name: "c8", AuthenticationName: "moved", Password: "$7$101$4TP7hOCms9YFxRKk$7CAu6QkSPw+ttz7n12LLGCSYMSjLjlLYoJt0kWCEVHdHY/Qii5mWZAEgWlUD4tM57rh11+8EyNiCWhizu4rVzA=="},
+		{Name: "c9", AuthenticationName: "moved long ago", Password: "$6$auuUdq35fT+LMG97$XTdW0w2UBYiIPGbO3bcKw1oApXJhSCKQtayRlUA2WquR+cGvjcUisW/RMiPl3Q1mgOXXCF+G5O0LoVmHsPF4Eg=="},
+		{Name: "c10", AuthenticationName: "greedy", Password: "$7$600001$4TP7hOCms9YFxRKk$7CAu6QkSPw+ttz7n12LLGCSYMSjLjlLYoJt0kWCEVHdHY/Qii5mWZAEgWlUD4tM57rh11+8EyNiCWhizu4rVzA=="},
 	} {
 		if _, err := r.Put(c); err != nil {
 			t.Fatal(err)
@@ -51,7 +56,7 @@ func newTest(t testing.TB, o Options) (a *Authenticator, work *[]uint64) {
 	work = new([]uint64)
 	a = New(fleet(t), o)
 	a.decoy = argon.Decoy(dear)
-	a.match = func(h argon.Hash, password []byte) bool {
+	a.match = func(h stored.Hash, password []byte) bool {
 		*work = append(*work, h.Work())
 		return h.Matches(password)
 	}
@@ -78,6 +83,11 @@ func TestAuthenticate(t *testing.T) {
 		"no password set":         {"certificate", "", "", identity.BadCredentials, 64},
 		"cheap hash, right":       {"weak", "sesame", "c2", 0, 8},
 		"cheap hash, wrong":       {"weak", "x", "", identity.BadCredentials, 72},
+		"PBKDF2, right":           {"moved", "sesame", "c8", 0, 101},
+		"PBKDF2, wrong":           {"moved", "sesam", "", identity.BadCredentials, 101},
+		"SHA-512, right":          {"moved long ago", "sesame", "c9", 0, 0},
+		"SHA-512, wrong":          {"moved long ago", "", "", identity.BadCredentials, 64},
+		"too many iterations":     {"greedy", "sesame", "", anyError, 0},
 		"disabled":                {"off", "sesame", "", identity.Disabled, 64},
 		"disabled, wrong":         {"off", "x", "", identity.BadCredentials, 64},
 		"greedy hash":             {"broken", "sesame", "", anyError, 0},
@@ -195,7 +205,7 @@ func TestCache(t *testing.T) {
 func TestGate(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		a, _ := newTest(t, Options{CacheSize: -1, Gate: NewGate(1, 2, 10*time.Second)})
-		a.match = func(argon.Hash, []byte) bool { time.Sleep(4 * time.Second); return true }
+		a.match = func(stored.Hash, []byte) bool { time.Sleep(4 * time.Second); return true }
 		type result struct {
 			kind  string
 			after time.Duration

@@ -45,7 +45,7 @@ var table = map[string]string{
 
 // doors are folders of other rooms that a room may import though not the room itself.
 var doors = map[string][]string{
-	"cmd":   {"control/client", "control/manifest", "gateway/client"},
+	"cmd":   {"control/client", "control/manifest", "control/manifest/mosquitto", "gateway/client"},
 	"bench": {"control/client"}, // the key of a namespace
 }
 

@@ -8,6 +8,7 @@ require (
 	github.com/eclipse/paho.golang v0.23.0
 	github.com/eclipse/paho.mqtt.golang v1.5.1
 	gridmq v0.0.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
