@@ -37,11 +37,13 @@ function keep(t: Tokens): void {
   else sessionStorage.removeItem(renewal);
 }
 
+/** forget ends what goes on with the tokens, whether they were given up or are not taken any more. */
 function forget(): void {
   mine = null;
   sessionStorage.removeItem(key);
   sessionStorage.removeItem(renewal);
   useBearer(nobody);
+  for (const f of leaving) f();
 }
 
 function over(why: string): void {
@@ -78,7 +80,6 @@ export function signOut(): void {
   forget();
   if (was?.expires) void leave(was).then((at) => (elsewhere.value = at));
   farewell.value = "";
-  for (const f of leaving) f();
   who.value = null;
 }
 
