@@ -81,6 +81,7 @@ type conn struct {
 	tending   *deadline                  // keep alive, and calm
 	renewal   *deadline                  // when the credential ends
 	ended     atomic.Bool                // end was called
+	parted    atomic.Bool                // after that: nothing more is said, so the reader may close
 	worked    atomic.Bool                // this goroutine has: its stack is large
 	poked     atomic.Bool                // the read deadline only wakes the reader
 	why       atomic.Value               // cause

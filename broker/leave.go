@@ -30,6 +30,7 @@ func (c *conn) endSaying(code mqtt.Code, why cause, reason string) {
 	}
 	c.b.mu.Unlock()
 	if !there {
+		c.parted.Store(true)
 		return
 	}
 	go func() {
@@ -37,6 +38,7 @@ func (c *conn) endSaying(code mqtt.Code, why cause, reason string) {
 		if x != nil {
 			c.farewell(code, reason)
 		}
+		c.parted.Store(true)
 		_ = c.nc.Close()
 	}()
 }
@@ -47,6 +49,7 @@ func (c *conn) cut() {
 	if c.ended.CompareAndSwap(false, true) {
 		c.why.Store(causeShutdown)
 	}
+	c.parted.Store(true)
 	_ = c.nc.Close()
 	c.b.mu.Lock()
 	x := c.x
@@ -55,6 +58,16 @@ func (c *conn) cut() {
 		x.mu.Lock()
 		c.relieve()
 		x.mu.Unlock()
+	}
+}
+
+// awaitWord waits until whoever ends the connection from outside has told the client why.
+// A client that sends something meanwhile is read, and found to have no session: to close
+// then would take the DISCONNECT from it that it must get [MQTT-3.1.4-3].
+func (c *conn) awaitWord() {
+	const patience, step = 5 * time.Second, 5 * time.Millisecond // more than farewell has
+	for waited := time.Duration(0); !c.parted.Load() && waited < patience; waited += step {
+		time.Sleep(step)
 	}
 }
 
@@ -100,6 +113,7 @@ func (c *conn) leave(err error) {
 	var refusal *mqtt.Error
 	switch {
 	case c.ended.Load() || errors.Is(err, errGone):
+		c.awaitWord()
 	case errors.As(err, &refusal):
 		if c.why.Load() == causeLost { // else it is known better
 			c.why.Store(causeProtocol)
