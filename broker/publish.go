@@ -113,7 +113,7 @@ func (c *conn) publishChecked() error {
 	}
 	if code, reason := c.judge(r.topic); code != mqtt.Success {
 		if c.taps != nil {
-			c.taps.Note(access("publish", r.topic, code, reason))
+			c.taps.Note(c.access("publish", r.topic, code, reason))
 		}
 		return c.refusePublish(code, reason)
 	}

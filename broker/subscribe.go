@@ -107,7 +107,7 @@ func (c *conn) subscribeOne(s *mqtt.Subscription, todo *subscribing) (mqtt.Code,
 	}
 	v := c.ns.maySubscribe(c.id.Load(), filter)
 	if c.taps != nil {
-		c.taps.Note(access("subscribe", filter, v.Code, v.Reason))
+		c.taps.Note(c.access("subscribe", filter, v.Code, v.Reason))
 	}
 	if v.Code != mqtt.Success {
 		return v.Code, nil

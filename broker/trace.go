@@ -197,13 +197,13 @@ func (c *conn) tapAllowed() {
 	if p := c.id.Load().Principal; p != nil {
 		reason += ", by " + p.Method.String()
 	}
-	c.early.Note(access("connect", "", mqtt.Success, reason))
+	c.early.Note(c.access("connect", "", mqtt.Success, reason))
 }
 
 // access is a decision.
-func access(action, about string, code mqtt.Code, reason string) tap.Event {
+func (c *conn) access(action, about string, code mqtt.Code, reason string) tap.Event {
 	allowed := code == mqtt.Success
-	e := tap.Event{Kind: tap.Access, Action: action, Topic: about, Allowed: &allowed, Reason: reason}
+	e := tap.Event{Kind: tap.Access, Action: action, Topic: about, Allowed: &allowed, Reason: reason, Who: c.id.Load()}
 	if !allowed {
 		e.Code = tap.Code(code)
 	}
@@ -212,7 +212,7 @@ func access(action, about string, code mqtt.Code, reason string) tap.Event {
 
 // tapPublished tells what has become of a message of the client.
 func (c *conn) tapPublished(s *tap.Taps, name string) {
-	s.Note(access("publish", name, mqtt.Success, ""))
+	s.Note(c.access("publish", name, mqtt.Success, ""))
 	p := &c.pub
 	count := p.count
 	s.Note(tap.Event{Kind: tap.Published, Topic: name, PacketID: c.in.PacketID, Receivers: &count, Stored: len(p.stored), Retain: p.retain != nil, Event: p.routed})

@@ -36,9 +36,9 @@ type Tracer interface {
 	// Trace has t told of a client, who need not be there, until stop is called.
 	// ErrTooManyTraces.
 	Trace(namespace, clientID string, t *tap.Tap) (stop func(), err error)
-	// Why explains a decision about a client that is connected, as Explainer does;
-	// empty: it is not, or nothing can be said.
-	Why(namespace, clientID, action, topic string) string
+	// Why explains a decision, as Explainer does; who is that of the event ([tap.Event]).
+	// Empty: nothing can be said.
+	Why(namespace string, who any, action, topic string) string
 }
 
 // ErrTooManyTraces says that as many clients are traced as may be.

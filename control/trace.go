@@ -62,7 +62,7 @@ func (c *call) trace(ns, clientID string) error {
 	defer stop()
 	c.note(audit.Succeeded, "")
 	defer time.AfterFunc(length, func() { t.End("the time is over") }).Stop()
-	c.tell(t, &whys{tracer: c.plane.o.Trace, namespace: r.Namespace, client: clientID})
+	c.tell(t, &whys{tracer: c.plane.o.Trace, namespace: r.Namespace})
 	return nil
 }
 
@@ -108,10 +108,10 @@ func (c *call) tell(t *tap.Tap, why *whys) {
 // whys explains decisions, in the goroutine of who reads of them. The same one is not
 // looked for again and again.
 type whys struct {
-	tracer            Tracer
-	namespace, client string
-	known             map[string]string
-	since             time.Time
+	tracer    Tracer
+	namespace string
+	known     map[string]string
+	since     time.Time
 }
 
 func (r *whys) add(e *tap.Event) {
@@ -124,7 +124,7 @@ func (r *whys) add(e *tap.Event) {
 	key := e.Action + " " + e.Topic
 	text, found := r.known[key]
 	if !found {
-		text = r.tracer.Why(r.namespace, r.client, e.Action, e.Topic)
+		text = r.tracer.Why(r.namespace, e.Who, e.Action, e.Topic)
 		r.known[key] = text
 	}
 	if text != "" {

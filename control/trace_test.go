@@ -17,13 +17,13 @@ func (f fakeTracer) Trace(_, client string, t *tap.Tap) (func(), error) {
 		return nil, f.refuse
 	}
 	allowed := true
-	t.Note(tap.Event{Kind: tap.Access, Action: "publish", Topic: "a/" + client, Allowed: &allowed})
+	t.Note(tap.Event{Kind: tap.Access, Action: "publish", Topic: "a/" + client, Allowed: &allowed, Who: client})
 	t.End("enough")
 	return func() {}, nil
 }
 
-func (fakeTracer) Why(_, client, action, topic string) string {
-	return client + " " + action + " " + topic
+func (fakeTracer) Why(_ string, who any, action, topic string) string {
+	return who.(string) + " " + action + " " + topic
 }
 
 // To trace is a right of its own, with payloads another one, and it is in the audit log.

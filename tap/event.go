@@ -54,6 +54,7 @@ type Event struct {
 
 	Action  string `json:"action,omitempty"` // connect, publish, subscribe
 	Allowed *bool  `json:"allowed,omitempty"`
+	Who     any    `json:"-"` // whom the decision is about, for whoever explains it
 
 	Receivers *int   `json:"receivers,omitempty"`
 	Stored    int    `json:"stored,omitempty"` // of those, in the store

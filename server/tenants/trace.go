@@ -24,15 +24,12 @@ func (t *Tenants) Trace(namespace, clientID string, to *tap.Tap) (stop func(), e
 	return stop, err
 }
 
-// Why implements control.Tracer, by the rules that decide and with what is known of the
-// client that is connected.
-func (t *Tenants) Why(namespace, clientID, action, about string) string {
-	n, b := t.tenant(namespace), t.serving()
-	if n == nil || b == nil {
-		return ""
-	}
-	s, found := b.Session(namespace, clientID)
-	if !found || s.Identity == nil || s.Identity.Principal == nil {
+// Why implements control.Tracer, by the rules of now and with what was known of the client
+// when it was decided about: it may be gone.
+func (t *Tenants) Why(namespace string, who any, action, about string) string {
+	n := t.tenant(namespace)
+	id, _ := who.(*broker.Identity)
+	if n == nil || id == nil || id.Principal == nil {
 		return ""
 	}
 	op := access.Publish
@@ -42,7 +39,7 @@ func (t *Tenants) Why(namespace, clientID, action, about string) string {
 			about = filter
 		}
 	}
-	p := n.today(s.Identity.Principal)
+	p := n.today(id.Principal)
 	if p == nil {
 		return "the client is disabled, or not in the registry any more"
 	}
