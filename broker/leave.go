@@ -2,9 +2,10 @@ package broker
 
 import (
 	"errors"
-	"gridmq/mqtt"
 	"os"
 	"time"
+
+	"gridmq/mqtt"
 )
 
 // How a connection ends: from outside (end, cut), and by its reader (leave).
