@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -179,14 +180,8 @@ func (c *conn) mayUnsubscribe() (bool, error) {
 	if may := c.maySubscribe(); may || c.v5 {
 		return may, nil
 	}
-	for range throttlePauses {
-		time.Sleep(throttlePause)
-		if c.now = nowMillis(); c.ended.Load() {
-			return false, errGone
-		}
-		if c.maySubscribe() {
-			return true, nil
-		}
+	if err := c.pause(c.maySubscribe); err != errTooMuch {
+		return err == nil, err
 	}
 	return false, protocolError("unsubscribe", mqtt.QuotaExceeded, tooManySubscribes)
 }
@@ -231,14 +226,30 @@ func (c *conn) throttle() error {
 	if c.in.QoS == 0 || c.v5 {
 		return c.refusePublish(mqtt.QuotaExceeded, why)
 	}
+	switch err := c.pause(c.inRate); err {
+	case nil:
+		return c.publishAdmitted()
+	case errTooMuch:
+		return c.refusePublish(mqtt.QuotaExceeded, why)
+	default:
+		return err
+	}
+}
+
+// errTooMuch says that pauses did not help.
+var errTooMuch = errors.New("too much for too long")
+
+// pause reads nothing until a packet of 3.1.1 is within its rate. Errors: errTooMuch,
+// errGone.
+func (c *conn) pause(may func() bool) error {
 	for range throttlePauses {
 		time.Sleep(throttlePause)
 		if c.now = nowMillis(); c.ended.Load() {
 			return errGone
 		}
-		if c.inRate() {
-			return c.publishAdmitted()
+		if may() {
+			return nil
 		}
 	}
-	return c.refusePublish(mqtt.QuotaExceeded, why)
+	return errTooMuch
 }

@@ -103,7 +103,7 @@ func (c hookCollector) Describe(ch chan<- *prometheus.Desc) { ch <- hookDesc }
 
 // Collect implements prometheus.Collector.
 func (c hookCollector) Collect(ch chan<- prometheus.Metric) {
-	for f, n := range c.s.tenants.Webhooks().Failures() {
+	for f, n := range c.s.tenants.Webhooks().Kinds.Counts() {
 		ch <- prometheus.MustNewConstMetric(hookDesc, prometheus.CounterValue, float64(n), strconv.Itoa(f.Status), f.Error)
 	}
 }

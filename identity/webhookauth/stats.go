@@ -43,33 +43,43 @@ func FailureOf(err error) (f Failure, ok bool) {
 // status. Those beyond have status 0.
 const maxFailures = 64
 
-type stats struct {
-	allowed, denied, cached, retried atomic.Uint64
-
-	mu     sync.Mutex
-	failed map[Failure]uint64
+// Failures counts failures by their kind. The zero value has none.
+type Failures struct {
+	mu    sync.Mutex
+	kinds map[Failure]uint64
 }
 
-func (s *stats) fail(status int, class string) {
+// Add counts one.
+func (s *Failures) Add(f Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failed == nil {
-		s.failed = map[Failure]uint64{}
+	if s.kinds == nil {
+		s.kinds = map[Failure]uint64{}
 	}
-	f := Failure{status, class}
-	if s.failed[f] == 0 && len(s.failed) >= maxFailures {
+	if s.kinds[f] == 0 && len(s.kinds) >= maxFailures {
 		f.Status = 0
 	}
-	s.failed[f]++
+	s.kinds[f]++
 }
+
+// Counts are those of all kinds.
+func (s *Failures) Counts() map[Failure]uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.kinds)
+}
+
+type stats struct {
+	allowed, denied, cached, retried atomic.Uint64
+	failed                           Failures
+}
+
+func (s *stats) fail(status int, class string) { s.failed.Add(Failure{status, class}) }
 
 // Stats returns the counters.
 func (w *Webhook) Stats() Stats {
-	w.stats.mu.Lock()
-	failed := maps.Clone(w.stats.failed)
-	w.stats.mu.Unlock()
 	return Stats{
-		Allowed: w.stats.allowed.Load(), Denied: w.stats.denied.Load(), Failed: failed,
+		Allowed: w.stats.allowed.Load(), Denied: w.stats.denied.Load(), Failed: w.stats.failed.Counts(),
 		Cached: w.stats.cached.Load(), Retried: w.stats.retried.Load(),
 		Calling: len(w.gate.places), Waiting: int(w.gate.waiting.Load()), Open: w.breaker.isOpen(),
 	}

@@ -2,8 +2,6 @@ package tenants
 
 import (
 	"errors"
-	"maps"
-	"sync"
 	"sync/atomic"
 
 	"gridmq/identity"
@@ -17,37 +15,13 @@ type WebhookStats struct {
 	Denied  atomic.Uint64
 	Failed  atomic.Uint64 // they gave no answer, or none that could be understood
 
-	mu    sync.Mutex
-	kinds map[webhookauth.Failure]uint64 // of those
+	Kinds webhookauth.Failures // of those
 }
-
-// maxFailures bounds the kinds of failures: webhooks choose the status. Those beyond have
-// status 0.
-const maxFailures = 64
 
 func (s *WebhookStats) fail(err error) {
 	s.Failed.Add(1)
 	f, _ := webhookauth.FailureOf(err)
-	s.count(f)
-}
-
-func (s *WebhookStats) count(f webhookauth.Failure) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.kinds == nil {
-		s.kinds = map[webhookauth.Failure]uint64{}
-	}
-	if s.kinds[f] == 0 && len(s.kinds) >= maxFailures {
-		f.Status = 0
-	}
-	s.kinds[f]++
-}
-
-// Failures counts failures by their kind.
-func (s *WebhookStats) Failures() map[webhookauth.Failure]uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.kinds)
+	s.Kinds.Add(f)
 }
 
 // Webhooks are those counts.

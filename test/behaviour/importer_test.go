@@ -3,7 +3,6 @@ package behaviour
 import (
 	"flag"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -47,7 +46,7 @@ func TestImportedACLFile(t *testing.T) {
 func TestImportedDynamicSecurity(t *testing.T) {
 	plugins, _ := filepath.Glob("/usr/lib/*/mosquitto_dynamic_security.so")
 	if len(plugins) == 0 {
-		t.Skip("mosquitto_dynamic_security.so is missing (make tools)")
+		missing(t, "mosquitto_dynamic_security.so")
 	}
 	comparing(t, 25, func(f *fleet, rt *rapid.T) {
 		var filters []string
@@ -144,10 +143,7 @@ func importedFilter(rt *rapid.T) string {
 func comparing(t *testing.T, checks int, property func(f *fleet, rt *rapid.T)) {
 	place := "/usr/sbin/mosquitto"
 	if _, err := exec.LookPath(place); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("mosquitto is missing (make tools)")
-		}
-		t.Skip("mosquitto is missing (make tools)")
+		missing(t, "mosquitto")
 	}
 	const name = "rapid.checks" // two brokers are asked each time; -rapid.checks=1000 for more
 	if set := flag.Lookup(name); set.Value.String() == set.DefValue {

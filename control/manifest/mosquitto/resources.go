@@ -168,35 +168,45 @@ func (b *builder) query(s *set, group string, all []*subject) (query, why string
 	if len(named) < len(s.members) {
 		parts = append(parts, fmt.Sprintf("attributes.%s = '%s'", rolesAttribute, group))
 	}
-	for _, name := range named {
-		text, ok := queryString(name)
-		if !ok {
-			return "", "no query can name user " + quoted(name) + ", which has both kinds of quotes"
-		}
-		parts = append(parts, "authenticationName = "+text)
+	more, wrong := comparisons(named, "=")
+	if wrong != "" {
+		return "", "no query can name user " + quoted(wrong) + ", which has both kinds of quotes"
 	}
-	query = strings.Join(parts, " or ")
-	if len(parts) > maxNames || len(query) > maxQuery {
-		return "", fmt.Sprintf("no query can name its %d members; give the password file, so that clients can be made", len(named))
+	if query, ok := joined(append(parts, more...), " or "); ok {
+		return query, ""
 	}
-	return query, ""
+	return "", fmt.Sprintf("no query can name its %d members; give the password file, so that clients can be made", len(named))
 }
 
 // everybodyElse is a query for all but some.
 func everybodyElse(names []string) (query, why string) {
-	parts := []string{}
+	parts, wrong := comparisons(names, "<>")
+	if wrong != "" {
+		return "", "no query can leave out user " + quoted(wrong) + ", which has both kinds of quotes"
+	}
+	if query, ok := joined(parts, " and "); ok {
+		return query, ""
+	}
+	return "", fmt.Sprintf("no query can leave out the %d users that have rules of their own; give the password file, so that clients can be made", len(names))
+}
+
+// comparisons compare the name of a client with each of names; wrong is one that no query
+// can spell.
+func comparisons(names []string, operator string) (parts []string, wrong string) {
 	for _, name := range names {
 		text, ok := queryString(name)
 		if !ok {
-			return "", "no query can leave out user " + quoted(name) + ", which has both kinds of quotes"
+			return nil, name
 		}
-		parts = append(parts, "authenticationName <> "+text)
+		parts = append(parts, "authenticationName "+operator+" "+text)
 	}
-	query = strings.Join(parts, " and ")
-	if len(parts) > maxNames || len(query) > maxQuery {
-		return "", fmt.Sprintf("no query can leave out the %d users that have rules of their own; give the password file, so that clients can be made", len(names))
-	}
-	return query, ""
+	return parts, ""
+}
+
+// joined is a query of parts, unless it is more than the server takes.
+func joined(parts []string, by string) (query string, ok bool) {
+	query = strings.Join(parts, by)
+	return query, len(parts) <= maxNames && len(query) <= maxQuery
 }
 
 // unnameable is whether no query can name the account.
